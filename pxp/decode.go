@@ -176,7 +176,7 @@ func (d *decoder) str(field string, max int) string {
 		d.failf(field, "kind 0x%02x, want a string", c)
 		return ""
 	}
-	p := d.content(field, 0, max)
+	p := d.content(field, max, false)
 	if !utf8.Valid(p) {
 		d.failf(field, "not valid UTF-8")
 		return ""
@@ -194,21 +194,20 @@ func (d *decoder) bin(field string, dst []byte) {
 		d.failf(field, "kind 0x%02x, want a byte string", c)
 		return
 	}
-	copy(dst, d.content(field, len(dst), len(dst)))
+	copy(dst, d.content(field, len(dst), true))
 }
 
-// content reads the header of a string or byte string and returns its contents, a part of body.
-func (d *decoder) content(field string, min, max int) []byte {
+// content reads the header of a string or byte string and returns its contents, a part of body: at most max bytes, or
+// exactly max.
+func (d *decoder) content(field string, max int, exactly bool) []byte {
 	n, err := d.pack.DecodeBytesLen()
 	switch {
 	case err != nil:
 		d.truncated(field)
-	case n < min || n > max:
-		if min == max {
-			d.failf(field, "%d bytes, want %d", n, max)
-		} else {
-			d.failf(field, "%d bytes, limit %d", n, max)
-		}
+	case exactly && n != max:
+		d.failf(field, "%d bytes, want %d", n, max)
+	case n < 0 || n > max:
+		d.failf(field, "%d bytes, limit %d", n, max)
 	case n > d.remaining():
 		d.truncated(field)
 	default:

@@ -23,7 +23,7 @@ const (
 //	accepts   bool
 //	features  array str   16 features of 32 bytes
 //
-// At most 777 bytes. Malformed: the receiver sends bye [CodeProtocol] and closes. A proof that does not hold is not
+// At most 784 bytes. Malformed: the receiver sends bye [CodeProtocol] and closes. A proof that does not hold is not
 // malformed: bye [CodeWrongNetwork].
 type Hello struct {
 	// Version is the highest revision of protocol 2 that the sender speaks, see [Version]; not 0.

@@ -1,11 +1,12 @@
 package pxp
 
 // idRule says what a message's request id may be (PXP §7.3).
-type idRule bool
+type idRule byte
 
 const (
-	isNotice  idRule = false // nobody answers: the id is 0
-	isRequest idRule = true  // answered by a res of the same id: the id is not 0
+	isNotice  idRule = 0 // nobody answers: the id is 0
+	isRequest idRule = 1 // answered by a res of the same id: the id is not 0
+	isEither  idRule = 2
 )
 
 // problem returns what is wrong with id, or "".

@@ -23,5 +23,5 @@ func (m Unknown) encode(e *encoder) {
 		e.failf("type", "%d is known, and Unknown", m.MessageType)
 		return
 	}
-	e.head(m.ID, idRule(m.ID != 0), 0)
+	e.head(m.ID, isEither, 0)
 }
