@@ -1,0 +1,120 @@
+package secure
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"time"
+)
+
+const (
+	lengthSize = 2
+	// smallBuffer holds a handshake, and the control messages and window updates
+	// of an idle session.
+	smallBuffer = 4 << 10
+	// largeBuffer holds the largest record and more, so that one read of the
+	// carrier brings several; a whole number of the allocator's 8 KiB pages.
+	largeBuffer = 72 << 10
+	// bufferIdle is how long nothing large must have passed until a large buffer
+	// is given up for a small one.
+	bufferIdle = time.Second
+	// maxIdleReads is how often in a row the carrier may return neither bytes
+	// nor an error.
+	maxIdleReads = 100
+)
+
+// reader cuts what a carrier brings into records. It reads as much at once as
+// fits its buffer. It is not safe for concurrent use.
+type reader struct {
+	carrier    io.Reader
+	buf        []byte
+	start, end int // received and not yet handed out: buf[start:end]
+	err        error
+
+	growable bool      // false in the handshake: a stranger gets a small buffer
+	full     bool      // the last read filled the buffer: there may be more
+	large    time.Time // when a read last brought, or needed, more than smallBuffer
+}
+
+// record returns the next record without its length. It is valid, and may be
+// written to, until the next call of a method. The error is io.EOF at the end
+// of the carrier between two records, and io.ErrUnexpectedEOF inside one. A
+// record longer than limit is an error as soon as its length is there.
+func (r *reader) record(limit int) ([]byte, error) {
+	if err := r.need(lengthSize); err != nil {
+		return nil, err
+	}
+	length := int(binary.BigEndian.Uint16(r.buf[r.start:]))
+	if length > limit {
+		return nil, fmt.Errorf("message of %d bytes, limit %d", length, limit)
+	}
+	n := lengthSize + length
+	if err := r.need(n); err != nil {
+		return nil, err
+	}
+	record := r.buf[r.start+lengthSize : r.start+n]
+	r.start += n
+	return record, nil
+}
+
+// ready tells whether record would return one without reading from the carrier.
+func (r *reader) ready() bool {
+	have := r.end - r.start
+	return have >= lengthSize && have >= lengthSize+int(binary.BigEndian.Uint16(r.buf[r.start:]))
+}
+
+// need reads until n bytes are at r.start, in one piece.
+func (r *reader) need(n int) error {
+	for idle := 0; r.end-r.start < n; {
+		if r.err != nil {
+			if r.err == io.EOF && r.end > r.start {
+				return io.ErrUnexpectedEOF
+			}
+			return r.err
+		}
+		r.room(n)
+		got, err := r.carrier.Read(r.buf[r.end:])
+		r.end += got
+		r.full = r.end == len(r.buf)
+		r.err = err // after the bytes that came with it
+		if got > smallBuffer {
+			r.large = time.Now()
+		}
+		if got > 0 {
+			idle = 0
+		} else if idle++; err == nil && idle >= maxIdleReads {
+			r.err = io.ErrNoProgress
+		}
+	}
+	return nil
+}
+
+// room makes space for n bytes from r.start, and chooses the buffer: a larger
+// one for a record that does not fit or a carrier that has more than fits, a
+// small one again when that was long ago.
+func (r *reader) room(n int) {
+	if r.start == r.end {
+		r.start, r.end = 0, 0
+	}
+	switch {
+	case r.buf == nil:
+		r.resize(smallBuffer)
+	case len(r.buf) < largeBuffer && (n > len(r.buf) || r.full && r.growable):
+		r.resize(largeBuffer)
+		r.large = time.Now()
+	case len(r.buf) == largeBuffer && r.end == 0 && time.Since(r.large) > bufferIdle:
+		// Nothing is kept: the moment before the reader may wait for long.
+		r.resize(smallBuffer)
+	}
+	if r.start+n > len(r.buf) {
+		r.end = copy(r.buf, r.buf[r.start:r.end])
+		r.start = 0
+	}
+}
+
+func (r *reader) resize(size int) {
+	buf := make([]byte, size)
+	r.end = copy(buf, r.buf[r.start:r.end])
+	r.start = 0
+	r.buf = buf
+}
