@@ -1,0 +1,341 @@
+package wrtc
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// link is one PeerConnection with its one channel: what differs between pion and a browser. Negotiation calls its methods from one
+// goroutine; send, buffered, setLow and acknowledged may be called from any. It reports to its conn and its progress.
+type link interface {
+	offer() error                     // makes the offer and begins to gather candidates
+	answer(remote string) error       // takes the offer, makes the answer and begins to gather
+	accept(remote string) error       // takes the answer
+	localSDP() string                 // own description with the candidates gathered so far
+	addCandidate(s Signal) error      // after the remote description
+	pair() (local, remote Addr)       // selected pair, after opening
+	start()                           // begins to deliver to conn, once, after opening
+	send(msg []byte, text bool) error // one message. Does not block, does not keep msg
+	buffered() int                    // bytes sent and not yet gone
+	acknowledged() bool               // whether everything sent is known to have arrived
+	setLow(n int)                     // conn.drained is called when buffered falls to n
+	shut()                            // ends everything and waits for it; idempotent
+}
+
+// maxQueued bounds what has arrived and was not read. Natively the reader stops above it and SCTP's window pushes back.
+const maxQueued = 256 << 10
+
+// conn is the net.Conn over a link.
+type conn struct {
+	// Set before Negotiate returns, then immutable.
+	link          link
+	high, low     int
+	message       int
+	local, remote Addr
+	timing        Timing
+
+	rdeadline, wdeadline *deadline
+
+	readLock  chan struct{} // cap 1: holds a token while a Read runs
+	writeLock chan struct{} // cap 1: holds a token while a Write runs, and for good from Close on
+	readable  chan struct{} // cap 1: a token after something changed for the reader
+	space     chan struct{} // cap 1: a token after the reader took something
+	low1      chan struct{} // cap 1: a token after buffered fell to the low water
+	closed    chan struct{} // closed by Close, first thing
+	ended     chan struct{} // closed when nothing more will come: end received or failed
+	confirmed chan struct{} // closed when the other end confirmed our end of the stream
+	lost      chan struct{} // closed when the link is gone, after the end or without it
+	closeOnce sync.Once
+	closeErr  error // written inside closeOnce
+
+	mu    sync.Mutex
+	queue ring  // arrived, not read
+	eof   bool  // the end of the stream arrived
+	err   error // why the connection failed
+}
+
+func newConn(cfg *Config) *conn {
+	return &conn{
+		high: cfg.HighWater, low: cfg.LowWater, message: cfg.MessageSize,
+		rdeadline: newDeadline(), wdeadline: newDeadline(),
+		readLock: make(chan struct{}, 1), writeLock: make(chan struct{}, 1),
+		readable: make(chan struct{}, 1), space: make(chan struct{}, 1), low1: make(chan struct{}, 1),
+		closed: make(chan struct{}), ended: make(chan struct{}), lost: make(chan struct{}), confirmed: make(chan struct{}),
+	}
+}
+
+func (c *conn) Timing() Timing       { return c.timing }
+func (c *conn) LocalAddr() net.Addr  { return c.local }
+func (c *conn) RemoteAddr() net.Addr { return c.remote }
+
+func (c *conn) SetDeadline(t time.Time) error {
+	if isDone(c.closed) {
+		return ErrClosed
+	}
+	c.rdeadline.set(t)
+	c.wdeadline.set(t)
+	return nil
+}
+
+func (c *conn) SetReadDeadline(t time.Time) error {
+	if isDone(c.closed) {
+		return ErrClosed
+	}
+	c.rdeadline.set(t)
+	return nil
+}
+
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	if isDone(c.closed) {
+		return ErrClosed
+	}
+	c.wdeadline.set(t)
+	return nil
+}
+
+// Read takes what has arrived, in pieces of any size.
+func (c *conn) Read(p []byte) (int, error) {
+	if err := c.await(c.readLock, nil, c.rdeadline); err != nil {
+		return 0, err
+	}
+	defer func() { <-c.readLock }()
+	for {
+		c.mu.Lock()
+		n := c.queue.read(p)
+		eof, err := c.eof, c.err
+		c.mu.Unlock()
+		switch {
+		case n > 0:
+			token(c.space)
+			return n, nil
+		case len(p) == 0:
+			return 0, nil
+		case eof:
+			return 0, io.EOF
+		case err != nil:
+			return 0, err
+		}
+		if err := c.await(nil, c.readable, c.rdeadline); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// Write sends p in messages. A deadline or Close ends it between two messages: n says how much was sent.
+func (c *conn) Write(p []byte) (n int, err error) {
+	if err := c.await(c.writeLock, nil, c.wdeadline); err != nil {
+		return 0, err
+	}
+	defer func() { <-c.writeLock }()
+	for {
+		if err := c.room(); err != nil || len(p) == 0 {
+			return n, err
+		}
+		k := min(len(p), c.message)
+		if err := c.link.send(p[:k], false); err != nil {
+			c.fail(err)
+			return n, c.endError()
+		}
+		n += k
+		if p = p[k:]; len(p) == 0 {
+			return n, nil
+		}
+	}
+}
+
+// room returns when another message may be sent: at once up to the high-water mark, above it when the low-water mark is reached.
+func (c *conn) room() error {
+	for limit := c.high; ; limit = c.low {
+		switch {
+		case isDone(c.closed):
+			return ErrClosed
+		case isDone(c.ended):
+			return c.endError()
+		case isDone(c.wdeadline.wait()):
+			return os.ErrDeadlineExceeded
+		case c.link.buffered() <= limit:
+			return nil
+		}
+		select {
+		case <-c.low1:
+		case <-c.ended:
+		case <-c.closed:
+		case <-c.wdeadline.wait():
+		}
+	}
+}
+
+// await puts a token into put or takes one from take, unless the connection is closed or the deadline passes first. Both are looked at before.
+func (c *conn) await(put chan<- struct{}, take <-chan struct{}, d *deadline) error {
+	for {
+		passed := d.wait()
+		if isDone(c.closed) {
+			return ErrClosed
+		}
+		if isDone(passed) {
+			return os.ErrDeadlineExceeded
+		}
+		select {
+		case put <- struct{}{}:
+			return nil
+		case <-take:
+			return nil
+		case <-c.closed:
+		case <-passed:
+		}
+	}
+}
+
+// endError is what Write returns after the stream has ended.
+func (c *conn) endError() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.eof {
+		return ErrPeerClosed
+	}
+	return c.err
+}
+
+// Close sends what was written and the end of the stream, waits until the other end has it or linger has passed, and then takes the
+// PeerConnection down. The error says that written bytes may be lost.
+func (c *conn) Close() error {
+	c.closeOnce.Do(func() {
+		close(c.closed)
+		c.writeLock <- struct{}{} // a Write that runs leaves first; none comes after
+		delivered := c.flush()
+		c.link.shut()
+		if !delivered {
+			c.closeErr = fmt.Errorf("wrtc: close: %d bytes not known to have arrived after at most %v: %w", c.link.buffered(), linger, c.flushError())
+		}
+	})
+	return c.closeErr
+}
+
+func (c *conn) flushError() error {
+	if err := c.endError(); err != nil {
+		return err
+	}
+	return os.ErrDeadlineExceeded
+}
+
+// flush sends the end of the stream and waits until the other end confirmed it; when the other end closed first, until our confirmation is
+// out, since taking the PeerConnection down would cut it off. It reports whether what was written arrived, or is not wanted.
+func (c *conn) flush() bool {
+	if !isDone(c.lost) {
+		c.link.setLow(0)
+		if !isDone(c.ended) {
+			if err := c.link.send(nil, false); err != nil {
+				c.fail(err)
+			}
+		}
+		timeout := time.NewTimer(linger)
+		defer timeout.Stop()
+		for expired := false; !expired && !isDone(c.lost) && !c.link.acknowledged(); {
+			confirmed := c.confirmed
+			if isDone(c.ended) { // then our own confirmation is under way, too
+				if shutFlushes {
+					break
+				}
+				confirmed = nil
+			} else if isDone(c.confirmed) {
+				break
+			}
+			select {
+			case <-c.low1:
+			case <-confirmed:
+			case <-c.lost:
+			case <-timeout.C:
+				expired = true
+			}
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.eof || isDone(c.confirmed) || c.link.acknowledged()
+}
+
+// deliver queues a message for Read. When the queue is full and block is true it waits for the reader. It reports
+// whether the link should go on.
+func (c *conn) deliver(msg []byte, limit int, block bool) bool {
+	for {
+		c.mu.Lock()
+		if c.err != nil {
+			c.mu.Unlock()
+			return false
+		}
+		if c.eof || isDone(c.closed) { // nobody will read it
+			c.mu.Unlock()
+			return true
+		}
+		if c.queue.n < limit {
+			c.queue.write(msg)
+			c.mu.Unlock()
+			token(c.readable)
+			return true
+		}
+		c.mu.Unlock()
+		if !block {
+			c.fail(fmt.Errorf("more than %d bytes received and not read", limit))
+			return false
+		}
+		select {
+		case <-c.space:
+		case <-c.closed:
+		case <-c.ended:
+		}
+	}
+}
+
+// end takes note of the other end's orderly close and confirms it: SCTP's own acknowledgement may be held back for 200 ms, and a browser shows none.
+func (c *conn) end() {
+	c.mu.Lock()
+	first := !c.eof && c.err == nil
+	if first {
+		c.eof = true
+		close(c.ended)
+	}
+	c.mu.Unlock()
+	if first {
+		token(c.readable)
+		_ = c.link.send(nil, true) // a lost confirmation only makes the other end wait for the acknowledgement
+	}
+}
+
+// confirm takes note that our end of the stream arrived, and everything before it.
+func (c *conn) confirm() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !isDone(c.confirmed) {
+		close(c.confirmed)
+	}
+}
+
+// fail ends the connection with an error, unless it has ended in order. What has arrived can still be read.
+func (c *conn) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if isDone(c.lost) {
+		return
+	}
+	close(c.lost)
+	if c.eof {
+		return
+	}
+	c.err = fmt.Errorf("wrtc: %w: %w", ErrFailed, err)
+	close(c.ended)
+	token(c.readable)
+}
+
+// drained is called by the link when buffered fell to the mark that setLow set.
+func (c *conn) drained() { token(c.low1) }
+
+func token(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

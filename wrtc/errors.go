@@ -1,0 +1,60 @@
+package wrtc
+
+import (
+	"errors"
+	"fmt"
+	"net"
+)
+
+var (
+	// ErrTimeout is in the chain of a [NegotiateError] when [Config.OpenTimeout] passed before the channel was open.
+	ErrTimeout = errors.New("channel did not open in time")
+	// ErrClosed is what the methods of a [Conn] return after its Close. It wraps [net.ErrClosed].
+	ErrClosed = fmt.Errorf("wrtc: %w", net.ErrClosed)
+	// ErrPeerClosed is what Write returns after the other end closed the connection in order; Read returns io.EOF then.
+	ErrPeerClosed = errors.New("wrtc: closed by the peer")
+	// ErrFailed is in the chain when the connection was lost without an orderly end: ICE or DTLS failed, the other end
+	// aborted, or it broke the rules of the channel.
+	ErrFailed = errors.New("connection failed")
+)
+
+// Phase is the step that a negotiation was in.
+type Phase string
+
+// The phases, in order.
+const (
+	PhaseOffer  Phase = "offer"  // making the offer, or waiting for it
+	PhaseAnswer Phase = "answer" // making the answer, or waiting for it
+	PhaseICE    Phase = "ice"    // looking for a pair of addresses that works
+	PhaseDTLS   Phase = "dtls"   // handshake over that pair
+	PhaseOpen   Phase = "open"   // waiting for the data channel
+)
+
+// NegotiateError is every error of [WebRTC.Negotiate]. Err is [ErrTimeout], [ErrFailed], a [*SignalError], the
+// Signaler's error, or the cause of the context's end, wrapped or not.
+type NegotiateError struct {
+	Role  Role
+	Phase Phase // where it stood
+	Err   error
+}
+
+// Error names the role, the phase and the cause.
+func (e *NegotiateError) Error() string {
+	return fmt.Sprintf("wrtc: negotiating as %v, phase %s: %v", e.Role, e.Phase, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *NegotiateError) Unwrap() error { return e.Err }
+
+// SignalError is a signal of the other end that is against the rules. It ends the negotiation.
+type SignalError struct {
+	Kind    SignalKind // of the offending signal
+	Problem string     // what is wrong, with the limit where there is one
+}
+
+// Error says what is wrong.
+func (e *SignalError) Error() string { return fmt.Sprintf("bad %v: %s", e.Kind, e.Problem) }
+
+func badSignal(k SignalKind, format string, args ...any) error {
+	return &SignalError{Kind: k, Problem: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,119 @@
+package wrtc
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/pion/webrtc/v4"
+)
+
+// What pion and its mirror in the browser have in common.
+
+func pionConfig(cfg *Config) webrtc.Configuration {
+	var pc webrtc.Configuration
+	for _, s := range cfg.ICEServers {
+		out := webrtc.ICEServer{URLs: s.URLs, Username: s.Username}
+		if s.Credential != "" {
+			out.Credential = s.Credential
+		}
+		pc.ICEServers = append(pc.ICEServers, out)
+	}
+	return pc
+}
+
+// watch reports what the PeerConnection does to the negotiation and the connection.
+func watch(pc *webrtc.PeerConnection, c *conn, p *progress) {
+	pc.OnICECandidate(func(i *webrtc.ICECandidate) {
+		if i == nil {
+			p.endOfCandidates()
+			return
+		}
+		init := i.ToJSON()
+		s := Signal{Kind: Candidate, Text: init.Candidate}
+		if init.SDPMid != nil {
+			s.Mid = *init.SDPMid
+		}
+		if init.SDPMLineIndex != nil {
+			s.Line = *init.SDPMLineIndex
+		}
+		p.candidate(s)
+	})
+	pc.OnICEConnectionStateChange(func(s webrtc.ICEConnectionState) {
+		switch s {
+		case webrtc.ICEConnectionStateConnected, webrtc.ICEConnectionStateCompleted:
+			p.iceConnected()
+		case webrtc.ICEConnectionStateFailed:
+			c.fail(errors.New("no working pair of addresses (ICE failed)"))
+		}
+	})
+	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+		switch s {
+		case webrtc.PeerConnectionStateConnected:
+			p.dtlsConnected()
+		case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
+			c.fail(fmt.Errorf("peer connection is %v", s))
+		}
+	})
+}
+
+func offer(pc *webrtc.PeerConnection) error {
+	o, err := pc.CreateOffer(nil)
+	if err != nil {
+		return err
+	}
+	return pc.SetLocalDescription(o)
+}
+
+func answer(pc *webrtc.PeerConnection, remote string) error {
+	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: remote}); err != nil {
+		return err
+	}
+	a, err := pc.CreateAnswer(nil)
+	if err != nil {
+		return err
+	}
+	return pc.SetLocalDescription(a)
+}
+
+func accept(pc *webrtc.PeerConnection, remote string) error {
+	return pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: remote})
+}
+
+func localSDP(pc *webrtc.PeerConnection) string {
+	if d := pc.LocalDescription(); d != nil {
+		return d.SDP
+	}
+	return ""
+}
+
+func addCandidate(pc *webrtc.PeerConnection, s Signal) error {
+	init := webrtc.ICECandidateInit{Candidate: s.Text, SDPMLineIndex: &s.Line}
+	if s.Mid != "" {
+		init.SDPMid = &s.Mid
+	}
+	return pc.AddICECandidate(init)
+}
+
+func selectedPair(pc *webrtc.PeerConnection) (local, remote Addr) {
+	sctp := pc.SCTP()
+	if sctp == nil {
+		return
+	}
+	p, err := sctp.Transport().ICETransport().GetSelectedCandidatePair()
+	if err != nil || p == nil {
+		return
+	}
+	return address(p.Local), address(p.Remote)
+}
+
+func address(c *webrtc.ICECandidate) Addr {
+	if c == nil {
+		return Addr{}
+	}
+	a := Addr{Type: c.Typ.String()}
+	if ip, err := netip.ParseAddr(c.Address); err == nil {
+		a.AddrPort = netip.AddrPortFrom(ip.Unmap(), c.Port)
+	}
+	return a
+}

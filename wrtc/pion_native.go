@@ -1,0 +1,181 @@
+//go:build !js
+
+package wrtc
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/pion/datachannel"
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/transport/v4"
+	"github.com/pion/transport/v4/stdnet"
+	"github.com/pion/webrtc/v4"
+)
+
+// hook changes pion's settings before each connection: tests put a virtual network there.
+type hook func(*webrtc.SettingEngine)
+
+const (
+	// The kernel's default receive buffer (208 KiB on Linux) is smaller than SCTP's window: what overflows is lost and
+	// costs SCTP's retransmission timer, at least 1 s each time. 4 MiB (cut to what the kernel allows) takes these losses to none.
+	kernelBufferBytes = 4 << 20
+	// pion queues at most 1,000,000 bytes of packets between ICE, DTLS and SCTP and drops what is above; a window of that
+	// size and its headers would not fit.
+	sctpWindowBytes = 768 << 10
+)
+
+// shutFlushes: pion's GracefulClose throws away what is not acknowledged (pion/sctp#361).
+const shutFlushes = false
+
+// pionLink is the link over pion. Its fields are set by newLink and by the open callback (raw, before progress.opened).
+type pionLink struct {
+	conn     *conn
+	prog     *progress
+	pc       *webrtc.PeerConnection
+	dc       *webrtc.DataChannel
+	raw      datachannel.ReadWriteCloser
+	readDone chan struct{} // closed when the reader goroutine has ended; nil before start
+}
+
+func (w *WebRTC) newLink(c *conn, p *progress) (link, error) {
+	var se webrtc.SettingEngine
+	se.LoggerFactory = loggerFactory{w.cfg.Logger}
+	se.DetachDataChannels()
+	se.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	if w.cfg.MDNS {
+		se.SetICEMulticastDNSMode(ice.MulticastDNSModeQueryOnly)
+	}
+	se.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	se.DisableActiveTCP(true)
+	se.SetIncludeLoopbackCandidate(w.cfg.Loopback)
+	if w.cfg.Interface != nil {
+		se.SetInterfaceFilter(w.cfg.Interface)
+	}
+	se.SetSCTPMaxReceiveBufferSize(sctpWindowBytes)
+	if w.hook == nil {
+		std, err := stdnet.NewNet()
+		if err != nil {
+			return nil, fmt.Errorf("listing network interfaces: %w", err)
+		}
+		se.SetNet(wideNet{std})
+	} else {
+		w.hook(&se)
+	}
+	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(&webrtc.MediaEngine{}), webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
+	pc, err := api.NewPeerConnection(pionConfig(&w.cfg))
+	if err != nil {
+		return nil, err
+	}
+	l := &pionLink{conn: c, prog: p, pc: pc}
+	negotiated, id, ordered := true, uint16(0), true
+	l.dc, err = pc.CreateDataChannel(channelLabel, &webrtc.DataChannelInit{Negotiated: &negotiated, ID: &id, Ordered: &ordered})
+	if err != nil {
+		return nil, errors.Join(err, pc.GracefulClose())
+	}
+	l.dc.SetBufferedAmountLowThreshold(uint64(c.low))
+	l.dc.OnBufferedAmountLow(c.drained)
+	l.dc.OnOpen(func() {
+		raw, err := l.dc.Detach()
+		if err != nil {
+			c.fail(err)
+			return
+		}
+		l.raw = raw
+		p.opened()
+	})
+	watch(pc, c, p)
+	return l, nil
+}
+
+func (l *pionLink) start() {
+	l.readDone = make(chan struct{})
+	// Owned by the link; ends when the channel does, which shut brings about and waits for.
+	go l.read()
+}
+
+func (l *pionLink) read() {
+	defer close(l.readDone)
+	buf := make([]byte, defaultMessageSize)
+	for {
+		n, text, err := l.raw.ReadDataChannel(buf)
+		switch {
+		case errors.Is(err, io.ErrShortBuffer) && len(buf) < maxMessageSize: // the message is still there
+			buf = make([]byte, maxMessageSize)
+		case errors.Is(err, io.ErrShortBuffer):
+			l.conn.fail(fmt.Errorf("message above %d bytes", maxMessageSize))
+			return
+		case err != nil: // also io.EOF, a reset stream: not the end that the channel's rules ask for
+			l.conn.fail(fmt.Errorf("channel ended: %w", err))
+			return
+		case text && n == 0:
+			l.conn.confirm()
+		case text:
+			l.conn.fail(errors.New("text message"))
+			return
+		case n == 0:
+			l.conn.end()
+		case !l.conn.deliver(buf[:n], maxQueued, true):
+			return
+		}
+	}
+}
+
+func (l *pionLink) send(msg []byte, text bool) error {
+	_, err := l.raw.WriteDataChannel(msg, text)
+	return err
+}
+
+func (l *pionLink) buffered() int      { return int(l.dc.BufferedAmount()) }
+func (l *pionLink) acknowledged() bool { return l.buffered() == 0 } // pion counts until the acknowledgement
+func (l *pionLink) setLow(n int)       { l.dc.SetBufferedAmountLowThreshold(uint64(n)) }
+
+func (l *pionLink) shut() {
+	if err := l.pc.GracefulClose(); err != nil {
+		l.conn.fail(err)
+	}
+	if l.readDone != nil {
+		<-l.readDone
+	}
+}
+
+func (l *pionLink) offer() error                { return offer(l.pc) }
+func (l *pionLink) answer(remote string) error  { return answer(l.pc, remote) }
+func (l *pionLink) accept(remote string) error  { return accept(l.pc, remote) }
+func (l *pionLink) localSDP() string            { return localSDP(l.pc) }
+func (l *pionLink) addCandidate(s Signal) error { return addCandidate(l.pc, s) }
+func (l *pionLink) pair() (local, remote Addr)  { return selectedPair(l.pc) }
+
+// wideNet is the system's network with large UDP buffers in the kernel.
+type wideNet struct{ *stdnet.Net }
+
+func (w wideNet) ListenPacket(network, address string) (net.PacketConn, error) {
+	c, err := w.Net.ListenPacket(network, address)
+	if u, ok := c.(*net.UDPConn); ok && err == nil {
+		widen(u)
+	}
+	return c, err
+}
+
+func (w wideNet) ListenUDP(network string, laddr *net.UDPAddr) (transport.UDPConn, error) {
+	c, err := w.Net.ListenUDP(network, laddr)
+	if err != nil {
+		return nil, err
+	}
+	widen(c)
+	return c, nil
+}
+
+// widen asks for the buffers; a kernel that gives less still works, slower.
+func widen(c interface {
+	SetReadBuffer(int) error
+	SetWriteBuffer(int) error
+}) {
+	_ = c.SetReadBuffer(kernelBufferBytes)
+	_ = c.SetWriteBuffer(kernelBufferBytes)
+}
+
+func resolvesNames(cfg *Config) bool { return cfg.MDNS }
