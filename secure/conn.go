@@ -134,8 +134,8 @@ func (c *Conn) readRecord(p []byte) (int, error) {
 // fails; then n bytes of p are in records that the carrier took whole. After an
 // error it always fails. It keeps nothing of p.
 //
-// One Write makes as few records as possible, of at most 65519 bytes, and
-// hands several to the carrier at once; two Writes never share one. A Write of
+// One Write makes as few records as possible, of at most 40942 bytes each, and
+// each is one Write of the carrier; two Writes never share one. A Write of
 // nothing sends nothing.
 func (c *Conn) Write(p []byte) (int, error) {
 	c.writeMu.Lock()

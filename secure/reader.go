@@ -12,9 +12,9 @@ const (
 	// smallBuffer holds a handshake, and the control messages and window updates
 	// of an idle session.
 	smallBuffer = 4 << 10
-	// largeBuffer holds the largest record and more, so that one read of the
+	// readBuffer holds the largest record and more, so that one read of the
 	// carrier brings several; a whole number of the allocator's 8 KiB pages.
-	largeBuffer = 72 << 10
+	readBuffer = 72 << 10
 	// bufferIdle is how long nothing large must have passed until a large buffer
 	// is given up for a small one.
 	bufferIdle = time.Second
@@ -99,10 +99,10 @@ func (r *reader) room(n int) {
 	switch {
 	case r.buf == nil:
 		r.resize(smallBuffer)
-	case len(r.buf) < largeBuffer && (n > len(r.buf) || r.full && r.growable):
-		r.resize(largeBuffer)
+	case len(r.buf) < readBuffer && (n > len(r.buf) || r.full && r.growable):
+		r.resize(readBuffer)
 		r.large = time.Now()
-	case len(r.buf) == largeBuffer && r.end == 0 && time.Since(r.large) > bufferIdle:
+	case len(r.buf) == readBuffer && r.end == 0 && time.Since(r.large) > bufferIdle:
 		// Nothing is kept: the moment before the reader may wait for long.
 		r.resize(smallBuffer)
 	}

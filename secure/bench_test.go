@@ -1,0 +1,158 @@
+package secure
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"testing"
+
+	"github.com/peer-exchange/exchange/internal/memnet"
+)
+
+func BenchmarkHandshake(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		x, y := memnet.Pipe()
+		client, server, cErr, sErr := handshakeOver(b, x, y, dialerConfig(b), acceptorConfig(b))
+		if cErr != nil || sErr != nil {
+			b.Fatal(cErr, sErr)
+		}
+		_ = client.Close()
+		_ = server.Close()
+	}
+}
+
+// discard is a carrier that takes everything.
+type discard struct{ net.Conn }
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+func (discard) Close() error                { return nil }
+
+func BenchmarkWrite(b *testing.B) {
+	for _, size := range []int{64, 4 << 10, 32 << 10, 128 << 10} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			client, _ := pair(b)
+			client.out.carrier = discard{}
+			p := make([]byte, size)
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := client.Write(p); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// repeat is a carrier that brings the same bytes again and again.
+type repeat struct {
+	data []byte
+	left []byte
+}
+
+func (r *repeat) Read(p []byte) (int, error) {
+	if len(r.left) == 0 {
+		r.left = r.data
+	}
+	n := copy(p, r.left)
+	r.left = r.left[n:]
+	return n, nil
+}
+
+// BenchmarkRead opens the same records again and again, with the nonce set back
+// each time around.
+func BenchmarkRead(b *testing.B) {
+	for _, size := range []int{64, 4 << 10, 32 << 10, 128 << 10} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			client, server := pair(b)
+			var out bytes.Buffer
+			client.out.carrier = &out
+			if _, err := client.Write(make([]byte, size)); err != nil {
+				b.Fatal(err)
+			}
+			server.in.carrier = &repeat{data: out.Bytes()}
+			p := make([]byte, size)
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				server.opener.n = 0
+				if err := readOne(server, p); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// readOne reads record by record, so that none of the next round is opened.
+func readOne(c *Conn, p []byte) error {
+	for n := 0; n < len(p); {
+		got, err := c.readRecord(p[n:])
+		if err != nil {
+			return err
+		}
+		n += got
+	}
+	return nil
+}
+
+func tcpPair(b testing.TB) (client, server *Conn) {
+	b.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	var accepted net.Conn
+	var wg sync.WaitGroup
+	wg.Go(func() { accepted, err = l.Accept() })
+	dialed, dialErr := net.Dial("tcp", l.Addr().String())
+	wg.Wait()
+	if err != nil || dialErr != nil {
+		b.Fatal(err, dialErr)
+	}
+	return pairOver(b, dialed, accepted)
+}
+
+// BenchmarkStream is one direction over a loopback TCP connection.
+func BenchmarkStream(b *testing.B) {
+	for _, size := range []int{4 << 10, 32 << 10, 128 << 10} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			client, server := tcpPair(b)
+			var wg sync.WaitGroup
+			wg.Go(func() { _, _ = io.CopyBuffer(io.Discard, struct{ io.Reader }{server}, make([]byte, 64<<10)) })
+			p := make([]byte, size)
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := client.Write(p); err != nil {
+					b.Fatal(err)
+				}
+			}
+			_ = client.Close()
+			wg.Wait()
+		})
+	}
+}
+
+// BenchmarkRoundTrip is 64 bytes there and back over a loopback TCP connection.
+func BenchmarkRoundTrip(b *testing.B) {
+	client, server := tcpPair(b)
+	var wg sync.WaitGroup
+	wg.Go(func() { _, _ = io.Copy(struct{ io.Writer }{server}, struct{ io.Reader }{server}) })
+	p := make([]byte, 64)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := client.Write(p); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.ReadFull(client, p); err != nil {
+			b.Fatal(err)
+		}
+	}
+	_ = client.Close()
+	wg.Wait()
+}
