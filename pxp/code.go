@@ -2,12 +2,12 @@ package pxp
 
 import "strconv"
 
-// Code says in [Res] how a request ended and in [Bye] why a session ends (PXP §12). The zero Code is [CodeOK].
+// Code says in [Res] how a request ended and in [Bye] why a session ends (PXP §11). The zero Code is [CodeOK].
 //
 // A code that this version does not know is kept as it is; it means failure, and in a Bye an end like any other.
 type Code uint16
 
-// The codes (PXP §12).
+// The codes (PXP §11).
 const (
 	CodeOK           Code = 0  // the request was carried out
 	CodeClosing      Code = 1  // the sender shuts down in an orderly way

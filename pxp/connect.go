@@ -1,6 +1,7 @@
 package pxp
 
-// Connect asks to make this session the path of the peer and to open the data stream (PXP §8.6). The answer is a [Res].
+// Connect asks the acceptor of a direct session to make it the path to the sender (PXP §8.6). The answer is a [Res]; with
+// [CodeOK] the sender opens the data stream.
 //
 //	[6, id uint]
 //

@@ -14,8 +14,8 @@ package pxp
 //	  token     bin    16 bytes exactly
 //
 // At most 694 bytes. A candidate's array has two elements or more; those after the second are skipped as a message's are.
-// Malformed: the receiver sends bye [CodeProtocol] and closes. So does it when the id is of no outstanding request,
-// since an answer is given once.
+// Malformed: the receiver sends bye [CodeProtocol] and closes. So does it when the id is above those of all its requests;
+// an answer that comes too late or twice is ignored (PXP §7.3).
 type Res struct {
 	// ID is that of the request; not 0.
 	ID uint32
