@@ -16,7 +16,7 @@ const (
 //	element   kind        limit
 //	type      uint        1
 //	id        uint        0
-//	version   uint        1 to 65535
+//	version   uint        2 to 65535
 //	agent     str         128 bytes
 //	proof     bin         32 bytes exactly
 //	observed  str         64 bytes
@@ -26,7 +26,7 @@ const (
 // At most 784 bytes. Malformed: the receiver sends bye [CodeProtocol] and closes. A proof that does not hold is not
 // malformed: bye [CodeWrongNetwork].
 type Hello struct {
-	// Version is the highest revision of protocol 2 that the sender speaks, see [Version]; not 0.
+	// Version is the highest revision of protocol 2 that the sender speaks, see [Version]; not below it.
 	Version uint16
 
 	// Agent names the sender's software, such as "exchange/0.1", for people. May be empty. Not to be trusted.
@@ -51,7 +51,7 @@ func (Hello) Type() Type { return TypeHello }
 
 func (m Hello) encode(e *encoder) {
 	e.head(0, isNotice, 6)
-	e.uint("version", uint64(m.Version), 1, 1<<16-1)
+	e.uint("version", uint64(m.Version), Version, 1<<16-1)
 	e.str("agent", m.Agent, MaxAgent)
 	e.bin("proof", m.Proof[:])
 	e.str("observed", m.Observed, MaxObserved)
@@ -65,7 +65,7 @@ func (m Hello) encode(e *encoder) {
 func decodeHello(d *decoder, id uint32) (m Hello) {
 	d.id(id, isNotice)
 	d.need(6)
-	m.Version = uint16(d.uint("version", 1, 1<<16-1))
+	m.Version = uint16(d.uint("version", Version, 1<<16-1))
 	m.Agent = d.str("agent", MaxAgent)
 	d.bin("proof", m.Proof[:])
 	m.Observed = d.str("observed", MaxObserved)

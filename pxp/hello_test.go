@@ -33,7 +33,7 @@ func TestHello(t *testing.T) {
 			{"features", kindArray, "\x92\xa4stun\xa2é"},
 		},
 		unsent: []badMessage{
-			{change(func(m *Hello) { m.Version = 0 }), "version", "0, limit 1 to 65535"},
+			{change(func(m *Hello) { m.Version = 1 }), "version", "1, limit 2 to 65535"},
 			{change(func(m *Hello) { m.Agent = strings.Repeat("x", 129) }), "agent", "129 bytes, limit 128"},
 			{change(func(m *Hello) { m.Agent = "\xff" }), "agent", "UTF-8"},
 			{change(func(m *Hello) { m.Observed = strings.Repeat("x", 65) }), "observed", "65 bytes, limit 64"},
@@ -43,8 +43,9 @@ func TestHello(t *testing.T) {
 			{change(func(m *Hello) { m.Features = []string{"\xff"} }), "features", "UTF-8"},
 		},
 		refused: []badElement{
-			{2, "\x00", "", "0, limit 1 to 65535"},
-			{2, num(65536), "", "65536, limit 1 to 65535"},
+			{2, "\x00", "", "0, limit 2 to 65535"},
+			{2, "\x01", "", "1, limit 2 to 65535"},
+			{2, num(65536), "", "65536, limit 2 to 65535"},
 			{3, str(strings.Repeat("x", 129)), "", "129 bytes, limit 128"},
 			{3, str("a\xff"), "", "UTF-8"},
 			{4, bin(strings.Repeat("x", 31)), "", "31 bytes, want 32"},

@@ -5,7 +5,7 @@ type idRule byte
 
 const (
 	isNotice  idRule = 0 // nobody answers: the id is 0
-	isRequest idRule = 1 // answered by a res of the same id: the id is not 0
+	isRequest idRule = 1 // answered by a res of the same id, or an upgrade: the id is not 0
 	isEither  idRule = 2
 )
 

@@ -51,8 +51,8 @@ func (k UpgradeKind) maxText() int {
 }
 
 // Upgrade carries one piece of the negotiation of a direct path (PXP §8.5). All pieces of one attempt, in both
-// directions, have the id that the offer has. It is no ordinary request: a [Res] of that id ends the attempt with a
-// failure, success shows by the new path.
+// directions, have the id that the offer has. Nobody answers it: an attempt that fails ends the circuit session, success
+// shows by the new path.
 //
 //	[5, id uint, transport str, kind uint, text str, mid str, line uint]
 //
@@ -65,8 +65,8 @@ func (k UpgradeKind) maxText() int {
 //	mid        str   64 bytes
 //	line       uint  0 to 65535
 //
-// At most 12385 bytes. Malformed: the receiver sends bye [CodeProtocol] and closes. An unknown transport: res
-// [CodeUnsupported]. An SDP or candidate that makes no sense to the transport: res [CodeProtocol], and the session stays.
+// At most 12385 bytes. Malformed: the receiver sends bye [CodeProtocol] and closes. An unknown transport:
+// bye [CodeUnsupported]. SDP that makes no sense to the transport: bye [CodeProtocol].
 type Upgrade struct {
 	// ID names the attempt; not 0.
 	ID uint32
