@@ -15,7 +15,7 @@ func BenchmarkHandshake(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		x, y := memnet.Pipe()
-		client, server, cErr, sErr := handshakeOver(b, x, y, dialerConfig(b), acceptorConfig(b))
+		client, server, cErr, sErr := handshakeOver(b.Context(), b, x, y, dialerConfig(b), acceptorConfig(b))
 		if cErr != nil || sErr != nil {
 			b.Fatal(cErr, sErr)
 		}

@@ -48,7 +48,7 @@ func TestExpectOther(t *testing.T) {
 	a, b := memnet.Pipe()
 	dialer := dialerConfig(t)
 	dialer.Expect = testKey(t, 3).ID()
-	_, _, cErr, sErr := handshakeOver(t, a, b, dialer, acceptorConfig(t))
+	_, _, cErr, sErr := handshakeOver(t.Context(), t, a, b, dialer, acceptorConfig(t))
 	var idErr *IdentityError
 	if !errors.As(cErr, &idErr) || !errors.Is(cErr, ErrIdentity) || !errors.Is(cErr, ErrHandshake) {
 		t.Fatalf("client: %v", cErr)

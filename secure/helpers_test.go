@@ -43,15 +43,15 @@ func accept(ctx context.Context, carrier net.Conn, cfg *Config) (*Conn, error) {
 }
 
 // handshakeOver runs both sides over two carriers.
-func handshakeOver(t testing.TB, a, b net.Conn, dialer, acceptor *Config) (*Conn, *Conn, error, error) {
+func handshakeOver(ctx context.Context, t testing.TB, a, b net.Conn, dialer, acceptor *Config) (*Conn, *Conn, error, error) {
 	t.Helper()
 	var (
 		wg     sync.WaitGroup
 		server *Conn
 		sErr   error
 	)
-	wg.Go(func() { server, sErr = accept(t.Context(), b, acceptor) })
-	client, cErr := Client(t.Context(), a, dialer)
+	wg.Go(func() { server, sErr = accept(ctx, b, acceptor) })
+	client, cErr := Client(ctx, a, dialer)
 	wg.Wait()
 	return client, server, cErr, sErr
 }
@@ -59,7 +59,7 @@ func handshakeOver(t testing.TB, a, b net.Conn, dialer, acceptor *Config) (*Conn
 // pairOver returns a connected pair over two carriers.
 func pairOver(t testing.TB, a, b net.Conn) (client, server *Conn) {
 	t.Helper()
-	client, server, cErr, sErr := handshakeOver(t, a, b, dialerConfig(t), acceptorConfig(t))
+	client, server, cErr, sErr := handshakeOver(t.Context(), t, a, b, dialerConfig(t), acceptorConfig(t))
 	if cErr != nil || sErr != nil {
 		t.Fatalf("client: %v, server: %v", cErr, sErr)
 	}
