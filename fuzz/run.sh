@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# fuzz/run.sh BUDGET [PACKAGE...]: runs every fuzz target, one after the other, each for BUDGET: a time (1h) or a number of executions (20000x).
-# Exits 1 when an input failed. README.md beside this file says what to do then.
+# fuzz/run.sh BUDGET [PACKAGE...]: runs every fuzz target, one after the other, each for BUDGET: a time (1h) or a number
+# of executions (20000x). Exits 1 when an input failed. README.md beside this file says what to do then.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,8 @@ while read -r package target; do
   start=$SECONDS
   result=ok
   # Minimizing may take 60 s by default, more than the whole budget of a short run.
-  if ! go test -run '^$' -fuzz "^$target\$" -fuzztime "$budget" -fuzzminimizetime 10x -parallel 2 "$package" >"$log" 2>&1 </dev/null; then
+  if ! go test -run '^$' -fuzz "^$target\$" -fuzztime "$budget" -fuzzminimizetime 10x -parallel 2 "$package" \
+    >"$log" 2>&1 </dev/null; then
     # Go 1.26 sometimes ends a run that is limited in time with this error though no input failed (golang/go#75804).
     if grep -q 'context deadline exceeded' "$log" && ! grep -qE 'Failing input written to|panic|DATA RACE' "$log"; then
       result="ok (golang/go#75804)"

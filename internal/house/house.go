@@ -19,8 +19,8 @@ import (
 	"strings"
 )
 
-// Files returns the files of the work tree in dir, slash separated and sorted: those that git knows or would add. Without git it returns
-// all files outside .git and node_modules.
+// Files returns the files of the work tree in dir, slash separated and sorted: those that git knows or would add. Without
+// git it returns all files outside .git and node_modules.
 func Files(dir string) ([]string, error) {
 	list := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	list.Dir = dir
@@ -61,8 +61,8 @@ type Package struct {
 	TestImports []string // of its test files, both in the package and beside it
 }
 
-// Packages returns the packages in those files of fsys that have Go files for that platform, not counting testdata and modules
-// of their own.
+// Packages returns the packages in those files of fsys that have Go files for that platform, not counting testdata and
+// modules of their own.
 func Packages(fsys fs.FS, files []string, goos, goarch string) ([]Package, error) {
 	context := build.Default
 	context.GOOS, context.GOARCH, context.CgoEnabled = goos, goarch, false

@@ -33,9 +33,11 @@ var rooms = map[string]room{
 
 	".": {floor: 2, libraries: []string{"golang.org/x/time"}},
 
-	"bootstrap": {floor: 3, libraries: []string{"github.com/coder/websocket", "github.com/gorilla/websocket", "github.com/gobwas/ws"}},
-	"overlay":   {floor: 3, libraries: []string{"github.com/hashicorp/golang-lru/v2", "golang.org/x/time"}},
-	"dht":       {floor: 3, libraries: []string{"github.com/anacrolix/dht/v2", "github.com/anacrolix/torrent"}},
+	"bootstrap": {floor: 3, libraries: []string{
+		"github.com/coder/websocket", "github.com/gorilla/websocket", "github.com/gobwas/ws",
+	}},
+	"overlay": {floor: 3, libraries: []string{"github.com/hashicorp/golang-lru/v2", "golang.org/x/time"}},
+	"dht":     {floor: 3, libraries: []string{"github.com/anacrolix/dht/v2", "github.com/anacrolix/torrent"}},
 
 	"cmd/pxp": {floor: 4, anyOf: true},
 	"web":     {floor: 4, anyOf: true},

@@ -103,7 +103,8 @@ func (s source) sleeps(positions *token.FileSet) (violations []string) {
 		}
 	}
 	for _, call := range calls(s.file, "time", "Sleep") {
-		violations = append(violations, fmt.Sprintf("%s: time.Sleep outside a bubble: wait for the event", positions.Position(call.Pos())))
+		position := positions.Position(call.Pos())
+		violations = append(violations, fmt.Sprintf("%s: time.Sleep outside a bubble: wait for the event", position))
 	}
 	return violations
 }

@@ -99,7 +99,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 			return 0, c.opError("read", net.ErrClosed)
 		case c.link.cut != nil:
 			return 0, c.opError("read", c.link.cut)
-		case c.in.readDeadline.expired:
+		case c.in.readDeadline.passed(now):
 			return 0, c.opError("read", os.ErrDeadlineExceeded)
 		case len(p) == 0:
 			return 0, nil
@@ -136,7 +136,7 @@ func (c *Conn) Write(p []byte) (written int, err error) {
 			return written, c.opError("write", net.ErrClosed)
 		case c.link.cut != nil:
 			return written, c.opError("write", c.link.cut)
-		case c.out.writeDeadline.expired:
+		case c.out.writeDeadline.passed(now):
 			return written, c.opError("write", os.ErrDeadlineExceeded)
 		case c.out.fin, c.out.readerGone && c.in.finArrived(now):
 			return written, c.opError("write", syscall.EPIPE)

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Freeze stops delivery in both directions and says so to nobody: a black hole, or a peer that was sent SIGSTOP. What has arrived
-// can be read, writes succeed until the buffer is full, and a close of one end is not noticed at the other. Ends by Thaw.
+// Freeze stops delivery in both directions and says so to nobody: a black hole, or a peer that was sent SIGSTOP. What has
+// arrived can be read, writes succeed until the buffer is full, and a close of one end is not noticed at the other. Thaw
+// ends it.
 func (c *Conn) Freeze() { c.freeze(c.in, c.out) }
 
 // FreezeOut is [Conn.Freeze] for one direction: what this end writes, or that it closes, no longer arrives.
@@ -29,8 +30,8 @@ func (c *Conn) Thaw() {
 	c.link.change.Broadcast()
 }
 
-// Cut breaks the pipe at once, for both ends: blocked and later calls of Read and Write fail with err, what is in flight or unread is lost. A nil
-// err is [syscall.ECONNRESET]. Only the first Cut counts. The ends must still be closed.
+// Cut breaks the pipe at once, for both ends: blocked and later calls of Read and Write fail with err, what is in flight or
+// unread is lost. A nil err is [syscall.ECONNRESET]. Only the first Cut counts. The ends must still be closed.
 func (c *Conn) Cut(err error) {
 	if err == nil {
 		err = syscall.ECONNRESET

@@ -135,22 +135,23 @@ func (h *half) wakeReader(now time.Time) {
 
 // alarm signals link.change at a time. All fields are guarded by link.mu.
 type alarm struct {
-	expired bool
-	timer   *time.Timer
+	at    time.Time   // zero: never
+	rang  bool        // at has come; the timer knows first when at was read from the wall clock
+	timer *time.Timer // nil: rang, or never
+}
+
+// passed tells whether the time has come. The timer of another alarm for the same time may ring first.
+func (a *alarm) passed(now time.Time) bool {
+	return a.rang || !a.at.IsZero() && !now.Before(a.at)
 }
 
 // set replaces the time; the zero time is never.
 func (a *alarm) set(l *link, t time.Time) {
 	a.stop()
-	a.expired = false
-	if t.IsZero() {
-		return
-	}
-	if wait := time.Until(t); wait > 0 {
+	a.at, a.rang = t, false
+	if wait := time.Until(t); !t.IsZero() && wait > 0 {
 		a.arm(l, wait)
-	} else {
-		a.expired = true // the caller signals
-	}
+	} // else there is none, or it has passed and the caller signals
 }
 
 // arm replaces the time by one that is still to come.
@@ -161,7 +162,7 @@ func (a *alarm) arm(l *link, wait time.Duration) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if a.timer == timer { // else stop came first
-			a.timer, a.expired = nil, true
+			a.timer, a.rang = nil, true
 			l.change.Broadcast()
 		}
 	})
