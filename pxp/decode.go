@@ -155,8 +155,8 @@ func (d *decoder) arrayLen(field string, max int) int {
 		d.truncated(field)
 		return 0
 	}
-	if n < 0 || n > max {
-		d.failf(field, "%d elements, limit %d", n, max)
+	if uint32(n) > uint32(max) { // negative where int has 32 bits
+		d.failf(field, "%d elements, limit %d", uint32(n), max)
 		return 0
 	}
 	if n > d.remaining() {
@@ -205,9 +205,9 @@ func (d *decoder) content(field string, max int, exactly bool) []byte {
 	case err != nil:
 		d.truncated(field)
 	case exactly && n != max:
-		d.failf(field, "%d bytes, want %d", n, max)
-	case n < 0 || n > max:
-		d.failf(field, "%d bytes, limit %d", n, max)
+		d.failf(field, "%d bytes, want %d", uint32(n), max)
+	case uint32(n) > uint32(max): // negative where int has 32 bits
+		d.failf(field, "%d bytes, limit %d", uint32(n), max)
 	case n > d.remaining():
 		d.truncated(field)
 	default:

@@ -293,12 +293,12 @@ func TestSpecFields(t *testing.T) {
 }
 
 func TestSpecLimits(t *testing.T) {
-	want := map[string]int{
+	want := map[string]uint64{
 		"body of a frame":             MaxMessage,
 		"elements of a message":       MaxElements,
 		"nesting of skipped elements": MaxNesting,
 		"request id":                  MaxID,
-		"type":                        int(MaxType),
+		"type":                        uint64(MaxType),
 		"agent":                       MaxAgent,
 		"observed":                    MaxObserved,
 		"features":                    MaxFeatures,
@@ -312,11 +312,11 @@ func TestSpecLimits(t *testing.T) {
 		"SDP":                         MaxSDP,
 		"ICE candidate":               MaxICECandidate,
 		"mid":                         MaxMid,
-		"network id":                  MaxNetwork,
+		"network id":                  uint64(MaxNetwork),
 	}
 	for _, row := range specTable(t, specTables(t), "12", 0) {
 		n, _, _ := strings.Cut(row[1], " ")
-		if v, ok := want[row[0]]; !ok || strconv.Itoa(v) != n {
+		if v, ok := want[row[0]]; !ok || strconv.FormatUint(v, 10) != n {
 			t.Errorf("§12: %q is %s, in the code %d (there: %v)", row[0], row[1], v, ok)
 		}
 		delete(want, row[0])

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"os"
 	"reflect"
 	"testing"
@@ -112,8 +113,8 @@ func TestVectors(t *testing.T) {
 			switch {
 			case v.Error != "" && v.Hex != "":
 				err := decodeFrame(frame)
-				fe, ok := err.(*FormatError)
-				if !ok || fe.Field != v.Error {
+				var fe *FormatError
+				if !errors.As(err, &fe) || fe.Field != v.Error {
 					t.Errorf("error %v, want one of field %q", err, v.Error)
 				}
 			case v.Error != "":
