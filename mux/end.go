@@ -1,0 +1,119 @@
+package mux
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+)
+
+// end is the end of a stream on the wire: both sides have sent FIN, or one RST, or the session has ended. What has
+// arrived can still be read.
+func (s *session) end(st *stream) {
+	st.ended = true
+	if st.timer != nil {
+		st.timer.Stop()
+	}
+	s.settle(st)
+	st.canRead.Broadcast()
+	st.canWrite.Broadcast()
+}
+
+// abort resets a stream on this side's behalf.
+func (s *session) abort(st *stream) {
+	s.late += st.window.allowed
+	s.sendControl(st, header{kind: frameWindow, flags: flagRST, id: st.id}, true)
+	s.note(st, flagRST)
+	st.err = net.ErrClosed
+	st.drop()
+	s.end(st)
+}
+
+// settle takes the promise to st back, when it has ended and holds nothing.
+func (s *session) settle(st *stream) {
+	if !st.ended || st.buf.size > 0 || st.settled {
+		return
+	}
+	st.settled = true
+	s.growth += st.window.size - Window
+	s.promised -= st.window.size
+	s.cfg.Budget.give(st.window.size)
+	s.opened[s.sideOf(st.id)]--
+	delete(s.streams, st.id)
+	s.room.Broadcast()
+}
+
+// Close implements [Session].
+func (s *session) Close() error {
+	s.fail(errSessionClosed)
+	<-s.written
+	s.closeCarrier()
+	s.yamux.Close()
+	s.attached.Wait()
+	return nil
+}
+
+// fail ends the session because of err, unless it has ended.
+func (s *session) fail(err error) {
+	s.mu.Lock()
+	s.failLocked(err)
+	polite := s.polite
+	s.mu.Unlock()
+	if !polite {
+		s.closeCarrier()
+	}
+}
+
+// failLocked ends the session because of err, unless it has ended. When there is a last word to the peer the writer closes
+// the carrier after it, or a timer when the carrier does not take it; else the caller must.
+func (s *session) failLocked(err error) {
+	if s.err != nil {
+		return
+	}
+	var carrier *carrierError
+	if errors.As(err, &carrier) && (s.goingAway || carrier.err == io.EOF) {
+		err = ErrRemoteClosed
+	}
+	s.err = err
+	close(s.done)
+	s.sayGoodbye()
+	streamErr := fmt.Errorf("mux: session ended: %w", err)
+	for _, st := range s.streams {
+		s.end(st)
+		if st.err == nil {
+			st.err = streamErr
+		}
+		if err == errSessionClosed {
+			st.shut()
+		} else {
+			s.offer(st)
+		}
+	}
+	s.room.Broadcast()
+	s.out.wake.Signal()
+	s.cfg.Logger.Debug("mux: session ended", "reason", err)
+}
+
+// sayGoodbye queues the last word, if there is one.
+func (s *session) sayGoodbye() {
+	if s.linger != nil {
+		s.linger.Stop()
+	}
+	code := uint32(goAwayNormal)
+	if s.err != errSessionClosed {
+		code = goAwayProtocol
+		var limit *LimitError
+		var protocol *ProtocolError
+		if !errors.As(s.err, &limit) && !errors.As(s.err, &protocol) {
+			return
+		}
+	}
+	s.polite = true
+	s.linger = time.AfterFunc(lingerTime, s.closeCarrier)
+	s.sendControl(nil, header{kind: frameGoAway, length: code}, true)
+}
+
+func (s *session) closeCarrier() {
+	s.closing.Do(func() { s.carrier.Close() })
+}

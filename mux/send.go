@@ -1,0 +1,229 @@
+package mux
+
+import (
+	"net"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	frameBytes       = 32 << 10                       // data of the frames that we send, at most
+	urgentFrameBytes = 1 << 10                        // data of a frame that goes ahead of larger ones, at most
+	urgentLaneBytes  = 32 << 10                       // queued frames of that kind; control frames are beyond it
+	bulkLaneBytes    = 2 * (headerBytes + frameBytes) // queued frames of the other kind
+	joinBytes        = 16 << 10                       // two lanes with no more than that become one Write
+	maxControlBytes  = 64 << 10                       // control frames that the carrier has not taken
+	idleLaneBytes    = 4 << 10                        // what a lane keeps when nothing large was sent for calm
+	calm             = time.Second
+)
+
+// sender queues frames for the carrier. One goroutine, [session.write], takes all that is queued as one batch, first the
+// urgent lane, then the bulk lane, while the next batch gathers. So small frames share a Write (and a record of the
+// cipher below), a frame of the urgent lane waits behind one batch at most, and only that goroutine is ever held up by
+// the carrier. The session's lock guards it.
+type sender struct {
+	urgent, bulk lane
+	batch        uint64 // number of the batch that is gathering
+	control      int    // bytes of control frames in it
+	due          bool   // something in it should go now
+	busy         bool   // the carrier is taking the batch before
+	wake         sync.Cond
+	lastBulk     time.Time
+}
+
+// lane is one of the two queues. Writers that find it full wait in a line.
+type lane struct {
+	buf   []byte
+	spare []byte // the buffer of the batch before, when the carrier has taken it
+	limit int
+	line  []*stream
+}
+
+func (l *lane) fits(n int) bool { return len(l.buf) == 0 || len(l.buf)+headerBytes+n <= l.limit }
+
+// callNext wakes the stream that is next in line, to see whether it fits.
+func (l *lane) callNext() {
+	if len(l.line) > 0 {
+		l.line[0].canWrite.Broadcast()
+	}
+}
+
+// laneFor returns the lane for a frame of n bytes of data. A stream whose frames are in the bulk lane stays there until
+// the batch is taken, so that none overtakes another.
+func (s *sender) laneFor(st *stream, n int) *lane {
+	if n > urgentFrameBytes || st != nil && st.bulkBatch == s.batch {
+		return &s.bulk
+	}
+	return &s.urgent
+}
+
+// enter reports whether st may append a frame of n bytes to l now. If not, st stands in line and is woken through
+// canWrite; it must then call enter again, or leave.
+func (s *sender) enter(l *lane, st *stream, n int) bool {
+	if st.line != l {
+		s.leave(st)
+		if l.fits(n) && len(l.line) == 0 {
+			return true
+		}
+		l.line = append(l.line, st)
+		st.line = l
+		return false
+	}
+	if l.line[0] != st || !l.fits(n) {
+		return false
+	}
+	s.leave(st)
+	return true
+}
+
+// leave takes st out of the line that it stands in.
+func (s *sender) leave(st *stream) {
+	if l := st.line; l != nil {
+		first := l.line[0] == st
+		l.line = slices.DeleteFunc(l.line, func(other *stream) bool { return other == st })
+		st.line = nil
+		if first {
+			l.callNext()
+		}
+	}
+}
+
+// data appends a data frame to l, which st has entered.
+func (s *sender) data(l *lane, st *stream, p []byte) {
+	l.buf = header{kind: frameData, id: st.id, length: uint32(len(p))}.append(l.buf)
+	l.buf = append(l.buf, p...)
+	if l == &s.bulk {
+		st.bulkBatch = s.batch
+	}
+	l.callNext()
+	s.send()
+}
+
+// send has the batch sent as soon as the carrier is free.
+func (s *sender) send() {
+	if !s.due {
+		s.due = true
+		s.wake.Signal()
+	}
+}
+
+// flush has queued frames sent that wait for company.
+func (s *sender) flush() {
+	if s.queued() > 0 {
+		s.send()
+	}
+}
+
+// queued returns the number of bytes that wait.
+func (s *sender) queued() int { return len(s.urgent.buf) + len(s.bulk.buf) }
+
+// take returns the batch and begins the next.
+func (s *sender) take() (urgent, bulk []byte) {
+	urgent, bulk = s.urgent.buf, s.bulk.buf
+	now := time.Now()
+	if len(bulk) > 0 {
+		s.lastBulk = now
+	} else if cap(bulk) > 0 && now.Sub(s.lastBulk) > calm {
+		s.bulk.buf, s.bulk.spare, s.urgent.spare, bulk = nil, nil, nil, nil
+	}
+	if len(urgent) > 0 && len(urgent)+len(bulk) <= joinBytes {
+		urgent, bulk = append(urgent, bulk...), bulk[:0]
+	}
+	s.urgent.buf, s.urgent.spare = s.urgent.spare[:0], nil
+	s.bulk.buf, s.bulk.spare = s.bulk.spare[:0], nil
+	s.batch++
+	s.control = 0
+	s.due = false
+	s.busy = true
+	s.urgent.callNext()
+	s.bulk.callNext()
+	return urgent, bulk
+}
+
+// taken gives the buffers of a batch back.
+func (s *sender) taken(urgent, bulk []byte) {
+	s.busy = false
+	s.urgent.spare, s.bulk.spare = urgent, bulk
+	if cap(urgent) > idleLaneBytes && s.bulk.buf == nil && s.bulk.spare == nil {
+		s.urgent.spare = nil
+	}
+}
+
+// write is the goroutine that gives frames to the carrier. newSession starts it, Close waits for it. When the session has
+// ended it sends what is queued, closes the carrier and ends; or it ends because the carrier fails.
+func (s *session) write() {
+	defer close(s.written)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		for !s.out.due && s.err == nil {
+			s.out.wake.Wait()
+		}
+		if s.out.queued() == 0 {
+			if s.err != nil {
+				break
+			}
+			s.out.due = false
+			continue
+		}
+		urgent, bulk := s.out.take()
+		s.room.Broadcast()
+		s.mu.Unlock()
+		err := writeAll(s.carrier, urgent, bulk)
+		s.mu.Lock()
+		s.out.taken(urgent, bulk)
+		if err != nil && s.err == nil {
+			s.writeFailed(err)
+			return
+		} else if err != nil {
+			break
+		}
+	}
+	s.mu.Unlock()
+	s.closeCarrier()
+	s.mu.Lock()
+}
+
+func writeAll(carrier net.Conn, lanes ...[]byte) error {
+	for _, b := range lanes {
+		if len(b) > 0 {
+			if _, err := carrier.Write(b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// writeFailed ends the session, but not before its end is read: when it is the peer who closed the carrier, what it wrote
+// before is still on the way.
+func (s *session) writeFailed(err error) {
+	err = &carrierError{"write", err}
+	s.linger = time.AfterFunc(lingerTime, func() { s.fail(err) })
+}
+
+// sendControl queues a control frame about st, or about the session when st is nil. Callers hold the lock. Urgent is
+// false for what may wait for company.
+func (s *session) sendControl(st *stream, h header, urgent bool) {
+	l := s.out.laneFor(st, 0)
+	l.buf = h.append(l.buf)
+	s.out.control += headerBytes
+	if s.out.control > maxControlBytes {
+		s.failLocked(&LimitError{LimitControlBytes, int64(s.out.control), maxControlBytes})
+	}
+	if urgent {
+		s.out.send()
+	}
+}
+
+// sendName queues the name that st begins with.
+func (s *session) sendName(st *stream) {
+	n := 1 + len(st.name)
+	l := &s.out.urgent
+	l.buf = header{kind: frameData, id: st.id, length: uint32(n)}.append(l.buf)
+	l.buf = appendName(l.buf, st.name)
+	s.out.control += headerBytes + n
+	st.credit -= int64(n)
+	s.bytesOut += uint64(n)
+}
