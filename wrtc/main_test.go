@@ -3,6 +3,7 @@ package wrtc
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -97,4 +98,13 @@ func closeBoth(a, b Conn) {
 	go func() { _ = b.Close(); close(done) }()
 	_ = a.Close()
 	<-done
+}
+
+var discard = slog.New(slog.DiscardHandler)
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
+	"time"
 
 	"github.com/pion/datachannel"
 	"github.com/pion/ice/v4"
@@ -26,6 +28,10 @@ const (
 	// pion queues at most 1,000,000 bytes of packets between ICE, DTLS and SCTP and drops what is above; a window of that
 	// size and its headers would not fit.
 	sctpWindowBytes = 768 << 10
+	// SCTP's sender finds out that a full receiver has room again, or a dead link is back, only when its retransmission timer fires. By default that
+	// backs off to 60 s: a reader that paused for 10 s waited 8 s more for its data, one of 60 s up to a minute.
+	sctpRetransmitMax = 2 * time.Second
+	settleWait        = 10 * time.Millisecond
 )
 
 // shutFlushes: pion's GracefulClose throws away what is not acknowledged (pion/sctp#361).
@@ -38,6 +44,8 @@ type pionLink struct {
 	pc       *webrtc.PeerConnection
 	dc       *webrtc.DataChannel
 	raw      datachannel.ReadWriteCloser
+	sctpDone chan struct{} // closed when the association, once established, has ended
+	readEnd  chan struct{} // closed when nothing more can be read; nil before start
 	readDone chan struct{} // closed when the reader goroutine has ended; nil before start
 }
 
@@ -51,11 +59,13 @@ func (w *WebRTC) newLink(c *conn, p *progress) (link, error) {
 	}
 	se.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	se.DisableActiveTCP(true)
+	se.DisableCloseByDTLS(true) // it would close in a goroutine of its own; read does it
 	se.SetIncludeLoopbackCandidate(w.cfg.Loopback)
 	if w.cfg.Interface != nil {
 		se.SetInterfaceFilter(w.cfg.Interface)
 	}
 	se.SetSCTPMaxReceiveBufferSize(sctpWindowBytes)
+	se.SetSCTPRTOMax(sctpRetransmitMax)
 	if w.hook == nil {
 		std, err := stdnet.NewNet()
 		if err != nil {
@@ -70,7 +80,9 @@ func (w *WebRTC) newLink(c *conn, p *progress) (link, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &pionLink{conn: c, prog: p, pc: pc}
+	l := &pionLink{conn: c, prog: p, pc: pc, sctpDone: make(chan struct{})}
+	var once sync.Once
+	pc.SCTP().OnClose(func(error) { once.Do(func() { close(l.sctpDone) }) })
 	negotiated, id, ordered := true, uint16(0), true
 	l.dc, err = pc.CreateDataChannel(channelLabel, &webrtc.DataChannelInit{Negotiated: &negotiated, ID: &id, Ordered: &ordered})
 	if err != nil {
@@ -92,13 +104,34 @@ func (w *WebRTC) newLink(c *conn, p *progress) (link, error) {
 }
 
 func (l *pionLink) start() {
-	l.readDone = make(chan struct{})
+	l.readEnd, l.readDone = make(chan struct{}), make(chan struct{})
 	// Owned by the link; ends when the channel does, which shut brings about and waits for.
-	go l.read()
+	go func() {
+		defer close(l.readDone)
+		l.read()
+		close(l.readEnd)
+		l.close()
+	}()
+}
+
+// close takes everything down. After the other end has aborted, pion's close needs 400 ms (it waits for its own abort to be sent, and nobody sends it):
+// the reader calls it at once, so that the user's Close mostly finds it done.
+func (l *pionLink) close() {
+	if l.readEnd != nil && isDone(l.readEnd) {
+		// An association that ended has a goroutine that needs a lock which pion's close holds while it waits. Let it go first.
+		timer := time.NewTimer(settleWait)
+		defer timer.Stop()
+		select {
+		case <-l.sctpDone:
+		case <-timer.C: // only the stream ended
+		}
+	}
+	if err := l.pc.GracefulClose(); err != nil {
+		l.conn.fail(err)
+	}
 }
 
 func (l *pionLink) read() {
-	defer close(l.readDone)
 	buf := make([]byte, defaultMessageSize)
 	for {
 		n, text, err := l.raw.ReadDataChannel(buf)
@@ -134,8 +167,8 @@ func (l *pionLink) acknowledged() bool { return l.buffered() == 0 } // pion coun
 func (l *pionLink) setLow(n int)       { l.dc.SetBufferedAmountLowThreshold(uint64(n)) }
 
 func (l *pionLink) shut() {
-	if err := l.pc.GracefulClose(); err != nil {
-		l.conn.fail(err)
+	if l.readDone == nil || !isDone(l.readEnd) {
+		l.close()
 	}
 	if l.readDone != nil {
 		<-l.readDone

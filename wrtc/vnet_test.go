@@ -1,0 +1,55 @@
+//go:build !js
+
+package wrtc
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pion/transport/v4/vnet"
+	"github.com/pion/webrtc/v4"
+)
+
+// lab is two hosts on one virtual network, for tests in a bubble: pion runs in virtual time there.
+type lab struct {
+	router *vnet.Router
+	a, b   *WebRTC
+	drop   atomic.Bool // loses every packet while set
+}
+
+func newLab(t *testing.T, delay time.Duration, cfg *Config) *lab {
+	t.Helper()
+	l := &lab{}
+	var err error
+	l.router, err = vnet.NewRouter(&vnet.RouterConfig{CIDR: "10.0.0.0/24", MinDelay: delay, QueueSize: 10000, LoggerFactory: loggerFactory{discard}})
+	check(t, err)
+	l.router.AddChunkFilter(func(vnet.Chunk) bool { return !l.drop.Load() })
+	for i, w := range []**WebRTC{&l.a, &l.b} {
+		host, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{fmt.Sprintf("10.0.0.%d", i+1)}})
+		check(t, err)
+		check(t, l.router.AddNet(host))
+		*w = newWebRTC(t, cfg)
+		(*w).hook = func(se *webrtc.SettingEngine) {
+			se.SetNet(host)
+			se.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+		}
+	}
+	check(t, l.router.Start())
+	return l
+}
+
+func (l *lab) close(t *testing.T) { check(t, l.router.Stop()) }
+
+// inLab runs f in a bubble with a lab, 40 ms of round trip.
+func inLab(t *testing.T, cfg *Config, f func(t *testing.T, l *lab)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, 20*time.Millisecond, cfg)
+		f(t, l)
+		l.close(t)
+		synctest.Wait()
+	})
+}
