@@ -206,25 +206,16 @@ func (c *conn) Close() error {
 	c.closeOnce.Do(func() {
 		close(c.closed)
 		c.writeLock <- struct{}{} // a Write that runs leaves first; none comes after
-		delivered := c.flush()
+		c.closeErr = c.flush()
 		c.link.shut()
-		if !delivered {
-			c.closeErr = fmt.Errorf("wrtc: close: %d bytes not known to have arrived after at most %v: %w", c.link.buffered(), linger, c.flushError())
-		}
 	})
 	return c.closeErr
 }
 
-func (c *conn) flushError() error {
-	if err := c.endError(); err != nil {
-		return err
-	}
-	return os.ErrDeadlineExceeded
-}
-
 // flush sends the end of the stream and waits until the other end confirmed it; when the other end closed first, until our confirmation is
-// out, since taking the PeerConnection down would cut it off. It reports whether what was written arrived, or is not wanted.
-func (c *conn) flush() bool {
+// out, since taking the PeerConnection down would cut it off. The error says that what was written may not arrive; it is no error when the
+// other end closed and wants none of it.
+func (c *conn) flush() error {
 	if !isDone(c.lost) {
 		c.link.setLow(0)
 		if !isDone(c.ended) {
@@ -255,7 +246,14 @@ func (c *conn) flush() bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.eof || isDone(c.confirmed) || c.link.acknowledged()
+	if c.eof || isDone(c.confirmed) || c.link.acknowledged() {
+		return nil
+	}
+	err := c.err
+	if err == nil {
+		err = os.ErrDeadlineExceeded
+	}
+	return fmt.Errorf("wrtc: close: %d bytes not known to have arrived (waited at most %v): %w", c.link.buffered(), linger, err)
 }
 
 // deliver queues a message for Read. When the queue is full and block is true it waits for the reader. It reports

@@ -59,7 +59,6 @@ func (w *WebRTC) newLink(c *conn, p *progress) (link, error) {
 	}
 	se.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	se.DisableActiveTCP(true)
-	se.DisableCloseByDTLS(true) // it would close in a goroutine of its own; read does it
 	se.SetIncludeLoopbackCandidate(w.cfg.Loopback)
 	if w.cfg.Interface != nil {
 		se.SetInterfaceFilter(w.cfg.Interface)
@@ -114,8 +113,9 @@ func (l *pionLink) start() {
 	}()
 }
 
-// close takes everything down. After the other end has aborted, pion's close needs 400 ms (it waits for its own abort to be sent, and nobody sends it):
-// the reader calls it at once, so that the user's Close mostly finds it done.
+// close takes everything down. The reader calls it when the other end has gone, so that the user's Close mostly finds it done: after an
+// abort from there pion's close takes 400 ms, unless its own reaction to the DTLS close, which stays on for this reason, comes first
+// (its writer must still be there to send an abort in return).
 func (l *pionLink) close() {
 	if l.readEnd != nil && isDone(l.readEnd) {
 		// An association that ended has a goroutine that needs a lock which pion's close holds while it waits. Let it go first.
