@@ -15,7 +15,7 @@ import (
 // Run runs f in a new bubble, as [synctest.Test] does: it returns when every goroutine that f started has ended, and
 // fails the test when they are blocked for ever.
 //
-// It collects garbage twice before. hashicorp/yamux keeps timers in a package-wide [sync.Pool]; a timer that one bubble
+// It collects garbage twice before, and twice after for tests that use no bubble. hashicorp/yamux keeps timers in a package-wide [sync.Pool]; a timer that one bubble
 // made and another takes from the pool kills the process ("select on synctest channel from outside bubble"). A pool
 // gives up what it holds after two collections: the first moves it aside, the second drops it.
 //
@@ -24,7 +24,11 @@ import (
 func Run(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	t.Setenv("EXCHANGE_TEST_BUBBLE", t.Name())
-	runtime.GC()
-	runtime.GC()
+	empty := func() {
+		runtime.GC()
+		runtime.GC()
+	}
+	empty()
+	defer empty()
 	synctest.Test(t, f)
 }

@@ -1,0 +1,84 @@
+package exchange
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/peer-exchange/exchange/identity"
+	"github.com/peer-exchange/exchange/wrtc"
+)
+
+// Config configures an [Exchange]. Nil, and the zero value of every field,
+// mean the default stated. New copies it; it may be changed afterwards.
+type Config struct {
+	// Identity is this node's key: its peer ID is the public half.
+	// Default: a new key, forgotten at Close.
+	Identity *identity.Key
+
+	// Secret makes the network private: only who has the same name and the
+	// same secret is let in. Default: none, so that whoever knows (or
+	// guesses) the network's name may join.
+	Secret []byte
+
+	// Agent names the application and version to peers, 128 bytes at most.
+	// Default: "exchange".
+	Agent string
+
+	// RefuseIncoming keeps this node from being offered to others: it can
+	// still ask for peers and accept sockets, but nobody is introduced to it.
+	RefuseIncoming bool
+
+	// RefuseRelaying keeps this node from introducing its peers to each
+	// other. It then answers queries with nobody.
+	RefuseRelaying bool
+
+	// Transport opens the direct connection between two peers that were
+	// introduced. Default: wrtc.New(nil), which is WebRTC without STUN servers.
+	Transport wrtc.Transport
+
+	// Limits bounds what peers may cost us.
+	Limits Limits
+
+	// Logger receives what is worth knowing to an operator. It never gets
+	// secrets or payloads. Default: silent.
+	Logger *slog.Logger
+
+	// OnEvent, if not nil, is called for every [Event], one at a time, in
+	// the order in which they happen, from a goroutine of the exchange. Events
+	// wait for it, up to 1,024; beyond that the oldest is dropped. It must not
+	// call Close or Shutdown, which wait for it.
+	OnEvent func(Event)
+}
+
+const defaultAgent = "exchange"
+
+func (c *Config) withDefaults() (Config, error) {
+	var cfg Config
+	if c != nil {
+		cfg = *c
+	}
+	var err error
+	if cfg.Limits, err = cfg.Limits.withDefaults(); err != nil {
+		return cfg, err
+	}
+	if cfg.Agent == "" {
+		cfg.Agent = defaultAgent
+	}
+	if len(cfg.Agent) > 128 {
+		return cfg, fmt.Errorf("exchange: Config.Agent has %d bytes, at most 128 are allowed", len(cfg.Agent))
+	}
+	if cfg.Identity == nil {
+		if cfg.Identity, err = identity.NewKey(); err != nil {
+			return cfg, err
+		}
+	}
+	if cfg.Transport == nil {
+		if cfg.Transport, err = wrtc.New(nil); err != nil {
+			return cfg, fmt.Errorf("exchange: default transport: %w", err)
+		}
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return cfg, nil
+}

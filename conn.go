@@ -1,0 +1,82 @@
+package exchange
+
+import (
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/peer-exchange/exchange/mux"
+)
+
+// Conn is a stream with a peer: the data stream that comes with it, or one of
+// those opened by [Peer.OpenStream]. It is a [net.Conn] in full: deadlines,
+// several goroutines at once, Close unblocks Read and Write. Streams are
+// independent: one that is not read stops nobody but its own sender.
+//
+// Its addresses are of type [Addr].
+type Conn struct {
+	stream mux.Stream
+	peer   *Peer
+	closed atomic.Bool
+}
+
+var _ net.Conn = (*Conn)(nil)
+
+func newConn(p *Peer, stream mux.Stream) *Conn {
+	p.s.ex.connOpened()
+	return &Conn{stream: stream, peer: p}
+}
+
+// Peer returns who is at the other end.
+func (c *Conn) Peer() *Peer { return c.peer }
+
+// Name returns the stream's name; that of a data stream is "data:" and the
+// network's.
+func (c *Conn) Name() string { return c.stream.Name() }
+
+// Read reads what the peer wrote. It returns [io.EOF] after the peer's Close or
+// CloseWrite, when all was read.
+func (c *Conn) Read(p []byte) (int, error) { return c.stream.Read(p) }
+
+// Write writes p. It blocks while the peer does not read.
+func (c *Conn) Write(p []byte) (int, error) { return c.stream.Write(p) }
+
+// CloseWrite tells the peer that no more comes; reading goes on.
+func (c *Conn) CloseWrite() error { return c.stream.CloseWrite() }
+
+// Close closes the stream. What was written still arrives. The session stays,
+// see [Peer.Close].
+func (c *Conn) Close() error {
+	err := c.stream.Close()
+	c.ended()
+	return err
+}
+
+// Reset ends the stream in both directions at once; what is under way is lost,
+// and the peer's Read and Write fail.
+func (c *Conn) Reset() error {
+	err := c.stream.Reset()
+	c.ended()
+	return err
+}
+
+func (c *Conn) ended() {
+	if c.closed.CompareAndSwap(false, true) {
+		c.peer.s.ex.connClosed()
+	}
+}
+
+// LocalAddr returns our [Addr].
+func (c *Conn) LocalAddr() net.Addr { return c.stream.LocalAddr() }
+
+// RemoteAddr returns the peer's [Addr].
+func (c *Conn) RemoteAddr() net.Addr { return c.stream.RemoteAddr() }
+
+// SetDeadline sets both deadlines.
+func (c *Conn) SetDeadline(t time.Time) error { return c.stream.SetDeadline(t) }
+
+// SetReadDeadline bounds Read, also one that is waiting.
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.stream.SetReadDeadline(t) }
+
+// SetWriteDeadline bounds Write, also one that is waiting.
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.stream.SetWriteDeadline(t) }

@@ -1,0 +1,397 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/peer-exchange/exchange/identity"
+	"github.com/peer-exchange/exchange/mux"
+	"github.com/peer-exchange/exchange/pxp"
+)
+
+// control is our end of a session's control stream (PXP §7): it frames
+// messages, matches answers to requests, and keeps the session alive.
+//
+// Reading happens in one goroutine, the one that calls run. Answers are
+// written from there too, so a peer that does not read its answers is not read
+// either, and nothing is queued for it.
+type control struct {
+	stream mux.Stream
+	remote identity.ID
+	limits *Limits
+	alive  func() time.Time // when the carrier last brought a byte
+	in     frameReader      // owned by the reader
+
+	wmu  sync.Mutex // held while a frame is written
+	wbuf []byte
+	bye  bool // said; nothing follows; guarded by wmu
+
+	mu      sync.Mutex
+	last    uint32             // id of our last request
+	pending map[uint32]*waiter // removed by whoever waits
+	ended   chan struct{}      // closed when run has ended
+	pinged  uint32             // id of the ping under way, or 0; guarded by mu
+	sent    time.Time          // when it was sent; guarded by mu
+	rtt     time.Duration      // of the last ping answered; guarded by mu
+}
+
+func newControl(stream mux.Stream, remote identity.ID, limits *Limits, alive func() time.Time) *control {
+	return &control{
+		stream:  stream,
+		remote:  remote,
+		limits:  limits,
+		alive:   alive,
+		in:      frameReader{r: stream},
+		pending: make(map[uint32]*waiter),
+		ended:   make(chan struct{}),
+	}
+}
+
+// send writes one message. It blocks while the peer does not read, for
+// Limits.RequestTime; an error leaves the stream unusable.
+func (c *control) send(m pxp.Message) error {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	return c.write(m, c.limits.RequestTime)
+}
+
+func (c *control) write(m pxp.Message, within time.Duration) error {
+	if c.bye {
+		return errSessionEnded
+	}
+	var err error
+	if c.wbuf, err = pxp.Append(c.wbuf[:0], m); err != nil {
+		return fmt.Errorf("exchange: %v for peer %s: %w", m.Type(), c.remote.Short(), err)
+	}
+	if err := c.stream.SetWriteDeadline(time.Now().Add(within)); err != nil {
+		return err
+	}
+	_, err = c.stream.Write(c.wbuf)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return timeout(fmt.Sprintf("writing %v to peer %s", m.Type(), c.remote.Short()), within)
+	}
+	if err != nil {
+		return lost(err)
+	}
+	return nil
+}
+
+// sendBuilt is send for a message that must be the first after what build
+// does: nobody else's comes between.
+func (c *control) sendBuilt(build func() pxp.Message) error {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	return c.write(build(), c.limits.RequestTime)
+}
+
+// sendBye says why the session ends, if the stream is free and moves. Nothing
+// may be sent after it.
+func (c *control) sendBye(code pxp.Code, reason string) {
+	if !c.wmu.TryLock() {
+		return
+	}
+	defer c.wmu.Unlock()
+	// The session ends whether or not this arrives.
+	_ = c.write(pxp.Bye{Code: code, Reason: pxp.FitReason(reason)}, byeTime)
+	c.bye = true
+}
+
+// byeTime bounds the writing of a bye.
+const byeTime = time.Second
+
+// answer answers a request; err nil means OK.
+func (c *control) answer(id uint32, err error) error { return c.send(result(id, err)) }
+
+func result(id uint32, err error) pxp.Res {
+	res := pxp.Res{ID: id}
+	if err != nil {
+		res.Code, res.Reason = codeOf(err), pxp.FitReason(reasonOf(err))
+	}
+	return res
+}
+
+// request sends what build returns for a fresh id and waits for its answer,
+// Limits.RequestTime at most. An answer other than OK is a *RemoteError.
+func (c *control) request(ctx context.Context, build func(id uint32) pxp.Message) (pxp.Res, error) {
+	w, err := c.begin(build, nil)
+	if err != nil {
+		return pxp.Res{}, err
+	}
+	return w.wait(ctx)
+}
+
+// waiter is a request that was sent.
+type waiter struct {
+	c    *control
+	id   uint32
+	what pxp.Type
+	then func(pxp.Res) // may be nil
+	res  chan pxp.Res  // capacity 1
+}
+
+// begin is request without the waiting. The waiter must be waited for. then, if
+// not nil, is called with the answer before any later message is looked at.
+func (c *control) begin(build func(id uint32) pxp.Message, then func(pxp.Res)) (*waiter, error) {
+	c.mu.Lock()
+	if len(c.pending) >= c.limits.Requests {
+		c.mu.Unlock()
+		return nil, &LimitError{Limit: "Requests", Max: int64(c.limits.Requests)}
+	}
+	w := &waiter{c: c, id: c.newID(), then: then, res: make(chan pxp.Res, 1)}
+	m := build(w.id)
+	w.what = m.Type()
+	c.pending[w.id] = w
+	c.mu.Unlock()
+	if err := c.send(m); err != nil {
+		w.forget()
+		return nil, err
+	}
+	return w, nil
+}
+
+// newID returns the next request id; c.mu is held.
+func (c *control) newID() uint32 {
+	c.last++
+	if c.last == 0 {
+		c.last = 1
+	}
+	return c.last
+}
+
+func (w *waiter) forget() {
+	w.c.mu.Lock()
+	delete(w.c.pending, w.id)
+	w.c.mu.Unlock()
+}
+
+func (w *waiter) wait(ctx context.Context) (pxp.Res, error) {
+	defer w.forget()
+	t := time.NewTimer(w.c.limits.RequestTime)
+	defer t.Stop()
+	select {
+	case res := <-w.res:
+		return w.result(res)
+	case <-t.C:
+		return pxp.Res{}, timeout(fmt.Sprintf("waiting for peer %s to answer %v", w.c.remote.Short(), w.what), w.c.limits.RequestTime)
+	case <-ctx.Done():
+		return pxp.Res{}, context.Cause(ctx)
+	case <-w.c.ended:
+		select {
+		case res := <-w.res: // it was the last that came
+			return w.result(res)
+		default:
+			return pxp.Res{}, errSessionEnded
+		}
+	}
+}
+
+func (w *waiter) result(res pxp.Res) (pxp.Res, error) {
+	if res.Code != pxp.CodeOK {
+		return res, &RemoteError{Peer: w.c.remote, Code: res.Code, Reason: clean(res.Reason)}
+	}
+	return res, nil
+}
+
+// errSessionEnded is replaced by the session's own cause where it is known.
+var errSessionEnded = errors.New("exchange: the session ended")
+
+// run reads messages and hands all but answers to handle, until the stream
+// or handle fails, or nothing was heard for Limits.DeadAfter. ctx only
+// ends waits for the rate limit.
+func (c *control) run(ctx context.Context, handle func(pxp.Message) error) error {
+	defer close(c.ended)
+	limit := rate.NewLimiter(rate.Limit(c.limits.RequestsPerSecond), c.limits.RequestBurst)
+	for {
+		m, err := c.receive()
+		if err != nil {
+			return err
+		}
+		res, isRes := m.(pxp.Res)
+		if isRes {
+			ok, err := c.deliver(res)
+			if err != nil {
+				return err
+			}
+			if ok {
+				continue
+			}
+		}
+		if _, isUpgrade := m.(pxp.Upgrade); !isUpgrade { // these are counted by their inbox
+			if err := limit.Wait(ctx); err != nil {
+				return context.Cause(ctx)
+			}
+		}
+		if isRes {
+			continue
+		}
+		if err := handle(m); err != nil {
+			return err
+		}
+	}
+}
+
+// receive returns the next message. While it waits it sends pings.
+func (c *control) receive() (pxp.Message, error) {
+	for {
+		wait := min(c.limits.KeepAlive, c.limits.DeadAfter-time.Since(c.alive()))
+		if err := c.stream.SetReadDeadline(time.Now().Add(wait)); err != nil {
+			return nil, err
+		}
+		m, err := c.read()
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return m, err
+		}
+		if err := c.keepalive(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// read returns the next message, within the stream's own deadline.
+func (c *control) read() (pxp.Message, error) {
+	body, err := c.in.next()
+	if err != nil {
+		return nil, c.readError(err)
+	}
+	m, err := pxp.Decode(body)
+	if err != nil {
+		return nil, c.readError(err)
+	}
+	return m, nil
+}
+
+func (c *control) readError(err error) error {
+	var format *pxp.FormatError
+	switch {
+	case errors.As(err, &format):
+		return &ProtocolError{Peer: c.remote, Code: pxp.CodeProtocol, Reason: "malformed control message", Err: err}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return &ProtocolError{Peer: c.remote, Code: pxp.CodeProtocol, Reason: "control stream ended inside a message"}
+	case errors.Is(err, io.EOF):
+		return &ProtocolError{Peer: c.remote, Code: pxp.CodeProtocol, Reason: "control stream ended without bye"}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return err
+	}
+	return lost(err)
+}
+
+// keepalive is called when the control stream was silent for a while.
+func (c *control) keepalive() error {
+	idle := time.Since(c.alive())
+	if idle >= c.limits.DeadAfter {
+		return ErrDead
+	}
+	c.mu.Lock()
+	busy := c.pinged != 0
+	if !busy {
+		c.pinged, c.sent = c.newID(), time.Now()
+	}
+	id := c.pinged
+	c.mu.Unlock()
+	if busy || !c.wmu.TryLock() { // a write under way ends by its own deadline
+		return nil
+	}
+	defer c.wmu.Unlock()
+	if err := c.write(pxp.Ping{ID: id}, c.limits.DeadAfter-idle); err != nil {
+		if errors.Is(err, ErrTimeout) {
+			return ErrDead
+		}
+		return err
+	}
+	return nil
+}
+
+// deliver hands an answer to who waits for it. It reports false for an answer
+// that came too late or twice, and fails for one to a request never made.
+func (c *control) deliver(res pxp.Res) (bool, error) {
+	c.mu.Lock()
+	w, last := c.pending[res.ID], c.last
+	delete(c.pending, res.ID)
+	pong := res.ID == c.pinged
+	if pong {
+		c.pinged, c.rtt = 0, time.Since(c.sent)
+	}
+	c.mu.Unlock()
+	switch {
+	case w != nil:
+		if w.then != nil {
+			w.then(res)
+		}
+		w.res <- res
+		return true, nil
+	case pong:
+		return true, nil
+	case res.ID > last:
+		return false, &ProtocolError{Peer: c.remote, Code: pxp.CodeProtocol, Reason: fmt.Sprintf("answer to request %d, which was never made", res.ID)}
+	}
+	return false, nil
+}
+
+// latency is the round trip of the last ping; 0 before the first.
+func (c *control) latency() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rtt
+}
+
+// frameReader cuts frames out of a stream. A read that times out may be
+// repeated: what arrived is kept.
+type frameReader struct {
+	r   io.Reader
+	buf []byte // the frame under way, header first
+	n   int    // bytes of it that have arrived
+}
+
+// smallFrame is what a frameReader keeps allocated between frames.
+const smallFrame = 512
+
+// next returns the body of the next frame, valid until the call after.
+// io.EOF means that the stream ended between frames.
+func (f *frameReader) next() ([]byte, error) {
+	if cap(f.buf) == 0 || (f.n == 0 && cap(f.buf) > smallFrame) {
+		f.buf = make([]byte, 0, smallFrame)
+	}
+	if err := f.fill(2); err != nil {
+		return nil, err
+	}
+	length, err := pxp.FrameLen([2]byte(f.buf[:2]))
+	if err != nil {
+		return nil, err
+	}
+	if err := f.fill(2 + length); err != nil {
+		return nil, err
+	}
+	f.n = 0
+	return f.buf[2 : 2+length], nil
+}
+
+// fill reads until want bytes of the frame are there, and no further.
+func (f *frameReader) fill(want int) error {
+	if cap(f.buf) < want {
+		grown := make([]byte, f.n, want)
+		copy(grown, f.buf[:f.n])
+		f.buf = grown
+	}
+	f.buf = f.buf[:want]
+	for f.n < want {
+		n, err := f.r.Read(f.buf[f.n:want])
+		f.n += n
+		if f.n >= want {
+			break
+		}
+		if err == io.EOF && f.n > 0 {
+			return io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,333 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/peer-exchange/exchange/identity"
+	"github.com/peer-exchange/exchange/pxp"
+)
+
+// peerRates is how often peers ask each other for peers.
+type peerRates struct {
+	asked  *rate.Limiter // the peer asks us
+	asking *rate.Limiter // we ask the peer
+}
+
+func newPeerRates(l *Limits) *peerRates {
+	every := rate.Every(l.QueryEvery)
+	return &peerRates{asked: rate.NewLimiter(every, l.QueryBurst), asking: rate.NewLimiter(every, l.QueryBurst)}
+}
+
+// candidate is a peer's peer that we may meet through it.
+type candidate struct {
+	id      identity.ID
+	token   pxp.Token
+	via     *Peer
+	expires time.Time
+}
+
+// answerGetPeers names some of our peers to one of them: a random sample of
+// those that accept and have a transport in common with it, each with a token
+// that only the asker can use (PXP §8.2).
+func (ex *Exchange) answerGetPeers(asker *Peer, m pxp.GetPeers) error {
+	if !asker.rates.asked.Allow() {
+		return asker.s.control.answer(m.ID, &LimitError{Limit: "QueryEvery", Max: int64(ex.limits.QueryEvery)})
+	}
+	res := pxp.Res{ID: m.ID}
+	for _, p := range ex.sample(asker, min(int(m.Max), ex.limits.Candidates)) {
+		s := ex.slots.add(asker, p, ex.limits.TokenLife, ex.limits.Tokens)
+		res.Candidates = append(res.Candidates, pxp.Candidate{Peer: p.ID(), Token: s.token})
+	}
+	return asker.s.control.send(res)
+}
+
+func (ex *Exchange) sample(asker *Peer, n int) []*Peer {
+	if !slices.Contains(ex.features, featureRelay) {
+		return nil
+	}
+	var all []*Peer
+	for p := range ex.Peers() {
+		if p != asker && p.Accepts() && canMeet(asker, p) {
+			all = append(all, p)
+		}
+	}
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all[:min(n, len(all))]
+}
+
+// canMeet says whether two peers of ours have a transport in common.
+func canMeet(a, b *Peer) bool {
+	return a.s.offers(pxp.TransportWebRTC) && b.s.offers(pxp.TransportWebRTC)
+}
+
+// How GetNewPeer overlaps its attempts: one that is slow does not hold up the
+// next for longer than the stagger.
+const (
+	attemptStagger = time.Second
+	maxAttempts    = 3 // at once
+)
+
+// GetNewPeer finds a peer that the exchange does not have, by asking those it
+// has for theirs, and connects to it directly. It returns the data stream. It
+// asks peers in random order, skips whom it knows, tries further candidates
+// and further peers as attempts fail, and starts the next attempt when one
+// takes longer than a second.
+//
+// It blocks until a peer is met, everybody was tried, or ctx is done, and
+// leaves nothing running. Every part has a limit of its own (Limits.RequestTime,
+// HandshakeTime, UpgradeTime). Asking one peer more often than once in
+// Limits.QueryEvery waits for that time.
+//
+// Errors: [ErrNoPeers], [ErrNoCandidates], [ErrAllFailed] (a [*MeetError] with
+// every cause), [ErrClosed], or the cause of ctx.
+func (ex *Exchange) GetNewPeer(ctx context.Context) (*Conn, error) {
+	if !ex.enter() {
+		return nil, ErrClosed
+	}
+	defer ex.wg.Done()
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(ex.ctx, func() { cancel(ErrClosed) })
+	defer stop()
+	defer cancel(nil)
+
+	s := newSearch(ex)
+	if len(s.relays) == 0 {
+		return nil, ErrNoPeers
+	}
+	conn, err := s.run(ctx, cancel)
+	if err != nil && ex.ctx.Err() != nil {
+		err = ErrClosed
+	}
+	return conn, err
+}
+
+// search is one GetNewPeer: up to maxAttempts lanes that each take a candidate
+// after the other until one is met.
+type search struct {
+	ex     *Exchange
+	relays []*Peer // not asked yet; guarded by mu
+
+	mu       sync.Mutex
+	failures []*AttemptError
+}
+
+func newSearch(ex *Exchange) *search {
+	s := &search{ex: ex}
+	for p := range ex.Peers() {
+		if p.s.offers(featureRelay) {
+			s.relays = append(s.relays, p)
+		}
+	}
+	rand.Shuffle(len(s.relays), func(i, j int) { s.relays[i], s.relays[j] = s.relays[j], s.relays[i] })
+	// Whom we may ask at once comes first.
+	slices.SortStableFunc(s.relays, func(a, b *Peer) int {
+		return ready(b) - ready(a)
+	})
+	return s
+}
+
+func ready(p *Peer) int {
+	if p.rates.asking.Tokens() >= 1 {
+		return 1
+	}
+	return 0
+}
+
+func (s *search) run(ctx context.Context, cancel context.CancelCauseFunc) (*Conn, error) {
+	var wg sync.WaitGroup
+	out := make(chan *Conn, maxAttempts) // one value a lane: never blocks
+	lanes := 0
+	start := func() {
+		lanes++
+		wg.Go(func() { out <- s.lane(ctx) }) // ended by ctx, waited for before run returns
+	}
+	tick := time.NewTicker(attemptStagger)
+	defer tick.Stop()
+	start()
+	for {
+		select {
+		case conn := <-out:
+			lanes--
+			if conn != nil {
+				cancel(context.Canceled)
+				wg.Wait()
+				for range lanes {
+					if late := <-out; late != nil {
+						late.Peer().s.end(ErrClosed) // two at once: the caller asked for one
+					}
+				}
+				return conn, nil
+			}
+			if lanes == 0 && ctx.Err() == nil {
+				return nil, s.verdict()
+			}
+		case <-tick.C:
+			if lanes < maxAttempts && s.more() {
+				start()
+			}
+		case <-ctx.Done():
+			wg.Wait()
+			for range lanes {
+				if late := <-out; late != nil {
+					late.Peer().s.end(ErrClosed)
+				}
+			}
+			return nil, fmt.Errorf("exchange: looking for a new peer: %w", context.Cause(ctx))
+		}
+	}
+}
+
+// lane tries candidates until one is met, nothing is left, or ctx is done.
+func (s *search) lane(ctx context.Context) *Conn {
+	for ctx.Err() == nil {
+		c, ok := s.next(ctx)
+		if !ok {
+			return nil
+		}
+		conn, err := s.ex.meet(ctx, c)
+		s.ex.endMeeting(c.id)
+		if err == nil {
+			return conn
+		}
+		s.fail(err)
+	}
+	return nil
+}
+
+// next returns a candidate that nobody is at, and asks peers for some when
+// none is left.
+func (s *search) next(ctx context.Context) (candidate, bool) {
+	for ctx.Err() == nil {
+		if c, ok := s.ex.beginMeeting(); ok {
+			return c, true
+		}
+		relay := s.nextRelay()
+		if relay == nil {
+			return candidate{}, false
+		}
+		if err := s.ex.query(ctx, relay); err != nil {
+			s.fail(&AttemptError{Via: relay.ID(), Step: "query", Err: err})
+		}
+	}
+	return candidate{}, false
+}
+
+func (s *search) nextRelay() *Peer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.relays) == 0 {
+		return nil
+	}
+	p := s.relays[0]
+	s.relays = s.relays[1:]
+	return p
+}
+
+// more says whether another lane would find something to do.
+func (s *search) more() bool {
+	s.mu.Lock()
+	asked := len(s.relays) == 0
+	s.mu.Unlock()
+	return !asked || s.ex.hasCandidates()
+}
+
+func (s *search) fail(err *AttemptError) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failures = append(s.failures, err)
+}
+
+func (s *search) verdict() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.failures) == 0 {
+		return ErrNoCandidates
+	}
+	return &MeetError{Attempts: s.failures}
+}
+
+// query asks a peer for its peers and adds them to the candidates known.
+func (ex *Exchange) query(ctx context.Context, relay *Peer) error {
+	if err := relay.rates.asking.Wait(ctx); err != nil {
+		if ctx.Err() == nil {
+			return context.DeadlineExceeded // would have to wait past ctx's deadline
+		}
+		return context.Cause(ctx)
+	}
+	began := time.Now()
+	res, err := relay.s.control.request(ctx, func(id uint32) pxp.Message {
+		return pxp.GetPeers{ID: id, Max: pxp.MaxCandidates}
+	})
+	if errors.Is(err, errSessionEnded) {
+		err = relay.s.cause(ctx, err)
+	}
+	ex.events.emit(StepDone{Step: StepQuery, Via: relay.ID(), Took: time.Since(began), Err: err})
+	if err != nil {
+		return err
+	}
+	// Leave the circuit time to come up before the token dies.
+	expires := began.Add(ex.limits.TokenLife * 4 / 5)
+	ex.mu.Lock()
+	defer ex.mu.Unlock()
+	for _, c := range res.Candidates {
+		ex.known = append(ex.known, candidate{id: c.Peer, token: c.Token, via: relay, expires: expires})
+	}
+	if over := len(ex.known) - maxKnown; over > 0 {
+		ex.known = slices.Delete(ex.known, 0, over)
+	}
+	return nil
+}
+
+// maxKnown bounds the candidates kept for later calls.
+const maxKnown = 64
+
+// beginMeeting takes the newest candidate that is worth meeting. Others leave
+// it alone until endMeeting.
+func (ex *Exchange) beginMeeting() (candidate, bool) {
+	ex.mu.Lock()
+	defer ex.mu.Unlock()
+	ex.pruneLocked()
+	for i := len(ex.known) - 1; i >= 0; i-- {
+		c := ex.known[i]
+		if _, busy := ex.meeting[c.id]; busy {
+			continue
+		}
+		ex.known = slices.Delete(ex.known, i, i+1)
+		ex.meeting[c.id] = struct{}{}
+		return c, true
+	}
+	return candidate{}, false
+}
+
+func (ex *Exchange) endMeeting(id identity.ID) {
+	ex.mu.Lock()
+	defer ex.mu.Unlock()
+	delete(ex.meeting, id)
+}
+
+func (ex *Exchange) hasCandidates() bool {
+	ex.mu.Lock()
+	defer ex.mu.Unlock()
+	ex.pruneLocked()
+	return slices.ContainsFunc(ex.known, func(c candidate) bool {
+		_, busy := ex.meeting[c.id]
+		return !busy
+	})
+}
+
+// pruneLocked forgets candidates that are ourselves, peers already, too old,
+// or whose relay has left. ex.mu is held.
+func (ex *Exchange) pruneLocked() {
+	now := time.Now()
+	ex.known = slices.DeleteFunc(ex.known, func(c candidate) bool {
+		return c.id == ex.id || ex.peers[c.id] != nil || now.After(c.expires) || c.via.Err() != nil
+	})
+}

@@ -1,0 +1,92 @@
+package exchange
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+)
+
+// gate bounds the connections that have not got as far as hello, in all and
+// for each address.
+type gate struct {
+	max, perAddress int
+
+	mu    sync.Mutex
+	total int
+	from  map[netip.Prefix]int
+}
+
+func newGate(max, perAddress int) *gate {
+	return &gate{max: max, perAddress: perAddress, from: make(map[netip.Prefix]int)}
+}
+
+// enter takes a place for a connection from addr, until leave is called.
+func (g *gate) enter(addr net.Addr) (leave func(), err error) {
+	prefix, known := addressPrefix(addr)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.total >= g.max {
+		return nil, &LimitError{Limit: "Unauthenticated", Max: int64(g.max)}
+	}
+	if known && g.from[prefix] >= g.perAddress {
+		return nil, &LimitError{Limit: "UnauthenticatedPerAddress", Max: int64(g.perAddress)}
+	}
+	g.total++
+	if known {
+		g.from[prefix]++
+	}
+	return func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.total--
+		if !known {
+			return
+		}
+		if g.from[prefix]--; g.from[prefix] == 0 {
+			delete(g.from, prefix)
+		}
+	}, nil
+}
+
+// addressPrefix is what counts as one address: an IPv4 address, an IPv6 /64.
+// Carriers without IP addresses are not told apart.
+func addressPrefix(addr net.Addr) (netip.Prefix, bool) {
+	if addr == nil {
+		return netip.Prefix{}, false
+	}
+	ap, err := netip.ParseAddrPort(addr.String())
+	if err != nil {
+		return netip.Prefix{}, false
+	}
+	ip := ap.Addr().Unmap()
+	bits := 32
+	if ip.Is6() {
+		bits = 64
+	}
+	prefix, err := ip.WithZone("").Prefix(bits)
+	return prefix, err == nil
+}
+
+// semaphore is a number of places that are taken without waiting.
+type semaphore struct {
+	mu        sync.Mutex
+	used, max int
+}
+
+func newSemaphore(max int) *semaphore { return &semaphore{max: max} }
+
+func (s *semaphore) tryAcquire() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.used >= s.max {
+		return false
+	}
+	s.used++
+	return true
+}
+
+func (s *semaphore) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used--
+}

@@ -1,0 +1,106 @@
+package exchange
+
+import (
+	"fmt"
+	"reflect"
+	"time"
+)
+
+// Limits bounds what peers may make an exchange hold, do and wait for. A zero
+// field means its default; a negative one is an error of [New].
+type Limits struct {
+	HandshakeTime time.Duration // from the first byte to hello; 10 s
+	RequestTime   time.Duration // a request on the control stream until its answer; 10 s
+	UpgradeTime   time.Duration // from offer to open channel; 15 s
+	KeepAlive     time.Duration // a peer silent for this long is pinged; 15 s
+	DeadAfter     time.Duration // a peer silent for this long is gone; 45 s
+
+	Unauthenticated           int // connections before hello at once; 128
+	UnauthenticatedPerAddress int // of them from one IPv4 address or IPv6 /64; 8
+	Peers                     int // sessions with peers; 50. Half of Maintain's target is kept for outgoing ones
+
+	Requests          int // requests of ours without an answer, per peer; 64
+	RequestsPerSecond int // requests that a peer may send, on average; beyond it we read slower; 20
+	RequestBurst      int // and at once; 50
+
+	QueryEvery time.Duration // a peer may ask for peers once in this time; 5 s
+	QueryBurst int           // and so often at once; 3
+	Candidates int           // candidates in one answer, at most 8; 8
+	Tokens     int           // candidate tokens outstanding per peer; the oldest gives way; 64
+	TokenLife  time.Duration // life of a token; 30 s
+
+	Circuits        int           // circuits through us at once; 64
+	CircuitsPerPeer int           // of them per asking peer, and likewise per target; 4
+	CircuitBytes    int64         // bytes in both directions through one signaling circuit; 256 KiB
+	CircuitTime     time.Duration // life of one signaling circuit; 60 s
+	Meetings        int           // incoming circuits that we are an end of, at once; 16
+
+	Streams          int // streams per session that each side may have open; 64
+	StreamsPerSecond int // streams that a peer may open, on average; 100
+	StreamBurst      int // and at once; 200
+	StreamBacklog    int // streams of one name waiting for Accept; 128
+	StreamWindow     int // bytes in flight or unread, per stream; 16 MiB
+	SessionBytes     int // the same per session, at least 512 KiB for each of Streams; 48 MiB
+	ExchangeBytes    int // the same per exchange, at least 256 KiB for each stream; 256 MiB
+}
+
+func defaultLimits() Limits {
+	return Limits{
+		HandshakeTime: 10 * time.Second,
+		RequestTime:   10 * time.Second,
+		UpgradeTime:   15 * time.Second,
+		KeepAlive:     15 * time.Second,
+		DeadAfter:     45 * time.Second,
+
+		Unauthenticated:           128,
+		UnauthenticatedPerAddress: 8,
+		Peers:                     50,
+
+		Requests:          64,
+		RequestsPerSecond: 20,
+		RequestBurst:      50,
+
+		QueryEvery: 5 * time.Second,
+		QueryBurst: 3,
+		Candidates: 8,
+		Tokens:     64,
+		TokenLife:  30 * time.Second,
+
+		Circuits:        64,
+		CircuitsPerPeer: 4,
+		CircuitBytes:    256 << 10,
+		CircuitTime:     60 * time.Second,
+		Meetings:        16,
+
+		Streams:          64,
+		StreamsPerSecond: 100,
+		StreamBurst:      200,
+		StreamBacklog:    128,
+		StreamWindow:     16 << 20,
+		SessionBytes:     48 << 20,
+		ExchangeBytes:    256 << 20,
+	}
+}
+
+// withDefaults fills zero fields and refuses what makes no sense. It walks the
+// struct so that a new field cannot be forgotten.
+func (l Limits) withDefaults() (Limits, error) {
+	def := defaultLimits()
+	v, d := reflect.ValueOf(&l).Elem(), reflect.ValueOf(def)
+	for i := range v.NumField() {
+		f := v.Field(i)
+		switch {
+		case f.Int() < 0:
+			return l, fmt.Errorf("exchange: Limits.%s is negative: %v", v.Type().Field(i).Name, f.Interface())
+		case f.Int() == 0:
+			f.Set(d.Field(i))
+		}
+	}
+	if l.DeadAfter <= l.KeepAlive {
+		return l, fmt.Errorf("exchange: Limits.DeadAfter (%v) must be above Limits.KeepAlive (%v)", l.DeadAfter, l.KeepAlive)
+	}
+	if l.Candidates > def.Candidates {
+		return l, fmt.Errorf("exchange: Limits.Candidates is %d: an answer holds at most %d (PXP §8)", l.Candidates, def.Candidates)
+	}
+	return l, nil
+}

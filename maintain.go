@@ -1,0 +1,79 @@
+package exchange
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// How Maintain waits between attempts that failed: twice as long each time,
+// with jitter, from the start again when a peer joins or leaves.
+const (
+	maintainFirst = time.Second
+	maintainMost  = time.Minute
+)
+
+// Maintain keeps looking for new peers ([Exchange.GetNewPeer]) in the
+// background while there are fewer than n; 0 stops that. Their data streams go
+// to [Exchange.Listener]. It returns at once, and the last call counts. Half
+// of n is also kept free for peers that we find ourselves, so that those who
+// connect to us cannot take every place.
+func (ex *Exchange) Maintain(n int) {
+	ex.mu.Lock()
+	ex.target = max(n, 0)
+	start := !ex.maintain && n > 0 && !ex.closing
+	if start {
+		ex.maintain = true
+		ex.wg.Go(ex.maintainLoop) // ended by Shutdown or Close, which wait
+	}
+	ex.mu.Unlock()
+	select {
+	case ex.retarget <- struct{}{}:
+	default:
+	}
+}
+
+// Target returns the number of peers that Maintain was last asked for.
+func (ex *Exchange) Target() int {
+	ex.mu.Lock()
+	defer ex.mu.Unlock()
+	return ex.target
+}
+
+func (ex *Exchange) maintainLoop() {
+	pause := maintainFirst
+	for {
+		ex.mu.Lock()
+		wanted, changed, closing := ex.target-len(ex.peers), ex.changed, ex.closing
+		alone := len(ex.peers) == 0
+		ex.mu.Unlock()
+		if closing {
+			return
+		}
+		if wanted <= 0 || alone {
+			select {
+			case <-changed:
+			case <-ex.retarget:
+			case <-ex.ctx.Done():
+				return
+			}
+			pause = maintainFirst
+			continue
+		}
+		conn, err := ex.GetNewPeer(ex.ctx)
+		if err == nil {
+			ex.Deliver(conn)
+			pause = maintainFirst
+			continue
+		}
+		ex.log.Debug("no new peer found", "wanted", wanted, "error", err, "next in", pause)
+		if !ex.sleep(pause/2 + rand.N(pause)) {
+			return
+		}
+		select {
+		case <-changed:
+			pause = maintainFirst
+		default:
+			pause = min(2*pause, maintainMost)
+		}
+	}
+}

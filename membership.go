@@ -1,0 +1,159 @@
+package exchange
+
+import (
+	"bytes"
+	"errors"
+	"time"
+
+	"github.com/peer-exchange/exchange/identity"
+)
+
+// errSuperseded ends a session whose peer was reached by a better path.
+var errSuperseded = errors.New("exchange: superseded by a better path to the same peer")
+
+// reserve notes that a session by path is about to connect to id, so that a
+// session that id dials meanwhile is judged against it (PXP §10).
+func (ex *Exchange) reserve(id identity.ID, path Path) (release func(), err error) {
+	ex.mu.Lock()
+	defer ex.mu.Unlock()
+	if ex.closing {
+		return nil, ErrClosed
+	}
+	if cur := ex.peers[id]; cur != nil && cur.s.path.rank() >= path.rank() {
+		return nil, ErrConnected
+	}
+	if rank, ok := ex.dialing[id]; ok && rank >= path.rank() {
+		return nil, ErrConnected
+	}
+	if len(ex.peers)+len(ex.dialing) >= ex.limits.Peers && ex.peers[id] == nil {
+		return nil, &LimitError{Limit: "Peers", Max: int64(ex.limits.Peers)}
+	}
+	ex.dialing[id] = path.rank()
+	return func() {
+		ex.mu.Lock()
+		defer ex.mu.Unlock()
+		if ex.dialing[id] == path.rank() {
+			delete(ex.dialing, id)
+		}
+	}, nil
+}
+
+// admit makes a peer of a session, or says why not. The acceptor decides when
+// it gets the connect request, the dialer when that was granted.
+func (ex *Exchange) admit(s *session) (*Peer, error) {
+	ex.mu.Lock()
+	old := ex.peers[s.remote]
+	err := ex.judge(s, old)
+	if ended := s.err(); ended != nil {
+		err = ended
+	}
+	if err != nil {
+		ex.mu.Unlock()
+		return nil, err
+	}
+	peer := newPeer(s)
+	s.peer = peer
+	ex.peers[s.remote] = peer
+	ex.peersChanged()
+	ex.counts.joined++
+	ex.mu.Unlock()
+
+	if old != nil {
+		old.s.end(errSuperseded)
+	}
+	ex.log.Info("peer joined", "peer", s.remote, "path", s.path, "incoming", !s.dialer)
+	ex.events.emit(PeerJoined{Peer: peer})
+	return peer, nil
+}
+
+// judge applies PXP §10: limits first, then which of two sessions to one peer
+// stays. ex.mu is held.
+func (ex *Exchange) judge(s *session, old *Peer) error {
+	if ex.closing {
+		return ErrClosed
+	}
+	if s.dialer {
+		// The acceptor has decided. Only a session that came in meanwhile
+		// by a better path is kept against it.
+		if old != nil && old.s.path.rank() > s.path.rank() {
+			return ErrConnected
+		}
+		return nil
+	}
+	if old == nil {
+		if most := ex.limits.Peers - ex.target/2; ex.incoming() >= most || len(ex.peers)+len(ex.dialing) >= ex.limits.Peers {
+			return &LimitError{Limit: "Peers", Max: int64(most)}
+		}
+	}
+	if old != nil && !ex.better(s, old.s) {
+		return ErrConnected
+	}
+	// We are dialing the same peer by as good a path: the session of the
+	// smaller ID stays.
+	if rank, ok := ex.dialing[s.remote]; ok && rank == s.path.rank() && bytes.Compare(ex.id[:], s.remote[:]) < 0 {
+		return ErrConnected
+	}
+	return nil
+}
+
+// better says whether an incoming session replaces the one there is.
+func (ex *Exchange) better(s, old *session) bool {
+	if a, b := s.path.rank(), old.path.rank(); a != b {
+		return a > b
+	}
+	if !old.dialer {
+		return true // the peer dials again: it has lost the old one
+	}
+	// Both dialed. If that was at once the smaller ID's session stays; a peer
+	// that dials long after has lost the session that we dialed.
+	return bytes.Compare(s.remote[:], ex.id[:]) < 0 || time.Since(old.started) > ex.limits.HandshakeTime
+}
+
+// incoming counts the peers that dialed us; ex.mu is held.
+func (ex *Exchange) incoming() (n int) {
+	for _, p := range ex.peers {
+		if !p.s.dialer {
+			n++
+		}
+	}
+	return n
+}
+
+// peersChanged wakes who waits for PeersChanged; ex.mu is held.
+func (ex *Exchange) peersChanged() {
+	close(ex.changed)
+	ex.changed = make(chan struct{})
+}
+
+// drop takes an ending session out of all tables.
+func (ex *Exchange) drop(s *session, err error) {
+	ex.mu.Lock()
+	delete(ex.sessions, s)
+	peer := s.peer
+	if peer != nil {
+		if ex.peers[s.remote] == peer {
+			delete(ex.peers, s.remote)
+		}
+		ex.peersChanged()
+		ex.counts.left++
+	}
+	ex.mu.Unlock()
+	if peer == nil {
+		return
+	}
+	ex.slots.dropPeer(peer)
+	ex.log.Info("peer left", "peer", s.remote, "path", s.path, "reason", err)
+	ex.events.emit(PeerLeft{Peer: peer, Err: err})
+}
+
+func (ex *Exchange) peerOf(s *session) *Peer {
+	ex.mu.Lock()
+	defer ex.mu.Unlock()
+	return s.peer
+}
+
+func (ex *Exchange) isClosing() bool {
+	ex.mu.Lock()
+	defer ex.mu.Unlock()
+	return ex.closing
+}

@@ -1,0 +1,112 @@
+package exchange
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/peer-exchange/exchange/identity"
+	"github.com/peer-exchange/exchange/pxp"
+)
+
+// Peer is another exchange that we have a session with. When that ends the
+// Peer is over; a later session with the same identity is another Peer. Its
+// methods may be called by several goroutines at once.
+type Peer struct {
+	s     *session
+	since time.Time
+	rates *peerRates
+}
+
+func newPeer(s *session) *Peer {
+	return &Peer{s: s, since: time.Now(), rates: newPeerRates(&s.ex.limits)}
+}
+
+// ID returns the peer's identity, which it has proved.
+func (p *Peer) ID() identity.ID { return p.s.remote }
+
+// Path returns how the peer is reached.
+func (p *Peer) Path() Path { return p.s.path }
+
+// Protocol returns the version of the wire protocol: 2.
+func (p *Peer) Protocol() int { return 2 }
+
+// Incoming reports whether the peer opened the session.
+func (p *Peer) Incoming() bool { return !p.s.dialer }
+
+// Since returns when the peer joined.
+func (p *Peer) Since() time.Time { return p.since }
+
+// Agent returns what the peer says it runs, without control characters.
+func (p *Peer) Agent() string { return clean(p.s.hello.Agent) }
+
+// Accepts reports whether the peer lets us offer it to others.
+func (p *Peer) Accepts() bool { return p.s.hello.Accepts }
+
+// Observed returns our own address and port as the peer sees it, or "". It
+// is the peer's word.
+func (p *Peer) Observed() string { return clean(p.s.hello.Observed) }
+
+// Latency returns the round trip that the last keepalive measured, 0 before
+// the first.
+func (p *Peer) Latency() time.Duration { return p.s.control.latency() }
+
+// PeerStats counts a peer's traffic since it joined.
+type PeerStats struct {
+	BytesIn, BytesOut uint64    // payload of all streams, control included
+	Streams           int       // open now, control included
+	LastReceived      time.Time // when the last byte came
+}
+
+// Stats returns the peer's traffic.
+func (p *Peer) Stats() PeerStats {
+	m := p.s.mux.Stats()
+	return PeerStats{BytesIn: m.BytesIn, BytesOut: m.BytesOut, Streams: m.Streams, LastReceived: m.LastReceived}
+}
+
+// Done returns a channel that is closed when the peer is gone.
+func (p *Peer) Done() <-chan struct{} { return p.s.ctx.Done() }
+
+// Err returns why the peer is gone, nil while it is there: [ErrClosed] when
+// this side closed it, [ErrDead], a [*RemoteError] with the peer's own
+// words, or what the carrier failed with.
+func (p *Peer) Err() error { return p.s.err() }
+
+// Close ends the session with the peer, and all its streams with it. It waits
+// until what they have written is on its way, for a second at most. Closing a
+// Conn does not end the session; this does.
+func (p *Peer) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), peerLinger)
+	defer cancel()
+	p.s.finish(ctx, ErrClosed)
+	<-p.s.done
+	return nil
+}
+
+const peerLinger = time.Second
+
+// OpenStream opens a stream to the peer's listener of that name
+// ([Exchange.Listen]). It does not wait for the peer: a name that nobody
+// listens to shows as a reset at the first Read. OpenStream blocks only while
+// the peer has not acknowledged the streams opened before. Names have 1 to 255
+// bytes of UTF-8 without control characters; "pxp", "data:…" and "relay:…"
+// are reserved.
+func (p *Peer) OpenStream(ctx context.Context, name string) (*Conn, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	stream, err := p.s.mux.Open(ctx, name)
+	if err != nil {
+		return nil, p.s.cause(ctx, err)
+	}
+	return newConn(p, stream), nil
+}
+
+// checkName refuses the names that the protocol uses itself; mux checks the rest.
+func checkName(name string) error {
+	if name == pxp.ControlStream || strings.HasPrefix(name, "data:") || strings.HasPrefix(name, "relay:") {
+		return fmt.Errorf("exchange: stream name %q is reserved by the protocol: choose another", name)
+	}
+	return nil
+}

@@ -1,0 +1,334 @@
+package exchange
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/peer-exchange/exchange/mux"
+	"github.com/peer-exchange/exchange/pxp"
+)
+
+// This file is the peer in the middle: it hands out candidate tokens, and
+// splices the circuits that are asked for with them (PXP §8.3, §9).
+
+var (
+	errUnknownToken = errors.New("exchange: token is not known, used already, or expired")
+	errUnreachable  = errors.New("exchange: the candidate cannot be reached")
+)
+
+// slots are the tokens that are out: each names one end of a circuit that may
+// come to be, and the peer that may take it.
+type slots struct {
+	mu       sync.Mutex
+	byToken  map[pxp.Token]*slot
+	byPeer   map[*Peer][]*slot // oldest first
+	circuits map[pair]struct{}
+	asking   map[*Peer]int // circuits that a peer asked for
+	targeted map[*Peer]int // and those that it is the target of
+}
+
+// pair is the two ends of a circuit, without direction.
+type pair struct{ a, b *Peer }
+
+func pairOf(a, b *Peer) pair {
+	if a.ID().Compare(b.ID()) > 0 {
+		a, b = b, a
+	}
+	return pair{a, b}
+}
+
+// slot is one token.
+type slot struct {
+	token  pxp.Token
+	owner  *Peer           // who may use it
+	target *Peer           // whom it leads to; nil for the target's own end
+	stream chan mux.Stream // capacity 1: the owner's end of the circuit
+	expire *time.Timer
+	used   bool // a relay request has taken it
+	joined bool // its stream has come
+}
+
+func newSlots() *slots {
+	return &slots{
+		byToken:  make(map[pxp.Token]*slot),
+		byPeer:   make(map[*Peer][]*slot),
+		circuits: make(map[pair]struct{}),
+		asking:   make(map[*Peer]int),
+		targeted: make(map[*Peer]int),
+	}
+}
+
+// add makes a token for owner that lives for life. Beyond max, the owner's
+// oldest token gives way.
+func (t *slots) add(owner, target *Peer, life time.Duration, max int) *slot {
+	s := &slot{owner: owner, target: target, stream: make(chan mux.Stream, 1)}
+	rand.Read(s.token[:])
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if own := t.byPeer[owner]; len(own) >= max {
+		t.removeLocked(own[0])
+	}
+	t.byToken[s.token] = s
+	t.byPeer[owner] = append(t.byPeer[owner], s)
+	s.expire = time.AfterFunc(life, func() { t.remove(s) })
+	return s
+}
+
+func (t *slots) remove(s *slot) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.removeLocked(s)
+}
+
+// removeLocked forgets a token. A stream that nobody took is reset.
+func (t *slots) removeLocked(s *slot) {
+	if t.byToken[s.token] != s {
+		return
+	}
+	s.expire.Stop()
+	delete(t.byToken, s.token)
+	own := t.byPeer[s.owner]
+	for i, o := range own {
+		if o == s {
+			own = append(own[:i:i], own[i+1:]...)
+			break
+		}
+	}
+	if len(own) == 0 {
+		delete(t.byPeer, s.owner)
+	} else {
+		t.byPeer[s.owner] = own
+	}
+	select {
+	case stream := <-s.stream:
+		stream.Reset()
+	default:
+	}
+}
+
+// dropPeer forgets the tokens of a peer that has left.
+func (t *slots) dropPeer(p *Peer) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range append([]*slot(nil), t.byPeer[p]...) {
+		t.removeLocked(s)
+	}
+}
+
+// take uses a token for a relay request: once, and only by its owner.
+func (t *slots) take(token pxp.Token, owner *Peer) (*slot, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.byToken[token]
+	if s == nil || s.owner != owner || s.target == nil || s.used {
+		return nil, errUnknownToken
+	}
+	s.used = true
+	return s, nil
+}
+
+// join brings the stream of a token. It reports false if the token is not the
+// peer's, or has its stream already.
+func (t *slots) join(token pxp.Token, p *Peer, stream mux.Stream) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.byToken[token]
+	if s == nil || s.owner != p || s.joined {
+		return false
+	}
+	s.joined = true
+	s.stream <- stream
+	return true
+}
+
+// begin counts a circuit, or says which limit forbids it.
+func (t *slots) begin(asker, target *Peer, l *Limits) (end func(), err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := pairOf(asker, target)
+	switch _, busy := t.circuits[p]; {
+	case busy:
+		return nil, &LimitError{Limit: "circuits per pair", Max: 1}
+	case len(t.circuits) >= l.Circuits:
+		return nil, &LimitError{Limit: "Circuits", Max: int64(l.Circuits)}
+	case t.asking[asker] >= l.CircuitsPerPeer, t.targeted[target] >= l.CircuitsPerPeer:
+		return nil, &LimitError{Limit: "CircuitsPerPeer", Max: int64(l.CircuitsPerPeer)}
+	}
+	t.circuits[p] = struct{}{}
+	t.asking[asker]++
+	t.targeted[target]++
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.circuits, p)
+		if t.asking[asker]--; t.asking[asker] == 0 {
+			delete(t.asking, asker)
+		}
+		if t.targeted[target]--; t.targeted[target] == 0 {
+			delete(t.targeted, target)
+		}
+	}, nil
+}
+
+func (t *slots) numCircuits() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.circuits)
+}
+
+// answerRelay begins a circuit that a peer asked for, in a goroutine of its own.
+func (ex *Exchange) answerRelay(asker *Peer, m pxp.Relay) error {
+	s, err := ex.slots.take(m.Token, asker)
+	if err != nil {
+		return asker.s.control.answer(m.ID, err)
+	}
+	end, err := ex.slots.begin(asker, s.target, &ex.limits)
+	if err != nil {
+		ex.slots.remove(s)
+		return asker.s.control.answer(m.ID, err)
+	}
+	// Bounded by Limits.Circuits, ended by Limits.CircuitTime and by either
+	// peer's leaving.
+	started := ex.spawn(func() {
+		defer end()
+		defer ex.slots.remove(s)
+		ex.circuit(asker, s, m.ID)
+	})
+	if !started {
+		end()
+		return ErrClosed
+	}
+	return nil
+}
+
+// circuit asks the target, waits for both streams and splices them.
+func (ex *Exchange) circuit(asker *Peer, s *slot, id uint32) {
+	ctx, cancel := ex.bound(context.Background(), "circuit", ex.limits.CircuitTime)
+	defer cancel()
+	target := s.target
+	far := ex.slots.add(target, nil, ex.limits.CircuitTime, ex.limits.Tokens)
+	defer ex.slots.remove(far)
+	// The asker gives up after RequestTime: it should hear why before.
+	askCtx, cancelAsk := context.WithTimeoutCause(ctx, ex.limits.RequestTime/2, timeout("reaching the candidate", ex.limits.RequestTime/2))
+	defer cancelAsk()
+	_, err := target.s.control.request(askCtx, func(id uint32) pxp.Message {
+		return pxp.Incoming{ID: id, Token: far.token, From: asker.ID()}
+	})
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errUnreachable, err)
+	}
+	if err := asker.s.control.answer(id, err); err != nil {
+		asker.s.end(err)
+		return
+	}
+	if err != nil {
+		ex.log.Debug("circuit refused", "asker", asker.ID(), "target", target.ID(), "error", err)
+		return
+	}
+	waitCtx, cancelWait := context.WithTimeoutCause(ctx, ex.limits.RequestTime, timeout("waiting for both ends of a circuit", ex.limits.RequestTime))
+	defer cancelWait()
+	a, err := waitStream(waitCtx, s, asker)
+	if err != nil {
+		return
+	}
+	b, err := waitStream(waitCtx, far, target)
+	if err != nil {
+		a.Reset()
+		return
+	}
+	n, err := splice(ctx, a, b, ex.limits.CircuitBytes)
+	ex.count(func(c *counts) { c.circuits++; c.relayed += n })
+	ex.log.Debug("circuit ended", "asker", asker.ID(), "target", target.ID(), "bytes", n, "error", err)
+}
+
+// waitStream waits for a slot's stream as long as its owner is there.
+func waitStream(ctx context.Context, s *slot, owner *Peer) (mux.Stream, error) {
+	select {
+	case stream := <-s.stream:
+		return stream, nil
+	case <-owner.Done():
+		return nil, owner.Err()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// spliceBuffer is what one direction of a circuit holds at most, besides the
+// windows of its two streams.
+const spliceBuffer = 32 << 10
+
+// splice copies between a and b until both have ended, one fails, ctx is done
+// or maxBytes were copied in all; then it releases both. The end of one
+// direction is passed on; any failure resets both streams.
+func splice(ctx context.Context, a, b mux.Stream, maxBytes int64) (int64, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(ctx, func() {
+		a.Reset()
+		b.Reset()
+	})
+	quota := &quota{max: maxBytes}
+	var wg sync.WaitGroup
+	pump := func(dst, src mux.Stream) {
+		if err := quota.copy(dst, src); err != nil {
+			cancel(err)
+		}
+	}
+	wg.Go(func() { pump(a, b) }) // both end with their streams, waited for below
+	wg.Go(func() { pump(b, a) })
+	wg.Wait()
+	stop()
+	err := context.Cause(ctx)
+	cancel(nil)
+	if err != nil {
+		a.Reset()
+		b.Reset()
+	} else {
+		a.Close()
+		b.Close()
+	}
+	return quota.used, err
+}
+
+// quota is a number of bytes that several copies share.
+type quota struct {
+	max  int64
+	mu   sync.Mutex
+	used int64
+}
+
+func (q *quota) take(n int) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.used+int64(n) > q.max {
+		return false
+	}
+	q.used += int64(n)
+	return true
+}
+
+// copy copies src to dst and then passes on the end.
+func (q *quota) copy(dst, src mux.Stream) error {
+	buf := make([]byte, spliceBuffer)
+	for {
+		n, err := src.Read(buf)
+		if n > 0 {
+			if !q.take(n) {
+				return &LimitError{Limit: "CircuitBytes", Max: q.max}
+			}
+			if _, err := dst.Write(buf[:n]); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return dst.CloseWrite()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,367 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/peer-exchange/exchange/identity"
+	"github.com/peer-exchange/exchange/mux"
+	"github.com/peer-exchange/exchange/pxp"
+	"github.com/peer-exchange/exchange/secure"
+)
+
+// session is one authenticated, multiplexed connection with another exchange,
+// from the carrier up to the control stream. Two kinds exist: the direct
+// session, which becomes a [Peer] by connect, and the session through a
+// circuit, which only carries the signaling of an upgrade.
+//
+// A session is opened by open, exchanges hellos, and is then run. It ends by
+// end, called by anybody; run returns when everything is released.
+type session struct {
+	ex      *Exchange
+	remote  identity.ID
+	dialer  bool // we opened it
+	path    Path
+	carrier net.Conn // below the mux
+	mux     mux.Session
+	control *control
+	binding [32]byte // what membership proofs are bound to
+	export  func(label string) [32]byte
+	seen    string    // where we see the remote; empty if that says nothing
+	hello   pxp.Hello // theirs; set before run
+	started time.Time
+
+	circuit  bool        // carries signaling only
+	peer     *Peer       // set once, by admit; guarded by ex.mu
+	upgrades *upgradeBox // of a circuit session
+	first    chan *Conn  // acceptor, direct: capacity 1, gets the first data stream
+
+	ctx     context.Context // ended by end; its cause is why
+	cancel  context.CancelCauseFunc
+	endOnce sync.Once
+	done    chan struct{} // closed when run has released everything
+}
+
+// opening is what open needs to know.
+type opening struct {
+	dialer  bool
+	expect  identity.ID // zero: anybody
+	path    Path
+	seen    string
+	circuit bool
+}
+
+// open runs the handshake over a fresh carrier and opens the control stream. It
+// owns carrier from here on, and closes it when it fails. ctx bounds it.
+func (ex *Exchange) open(ctx context.Context, carrier net.Conn, o opening) (*session, error) {
+	stop := context.AfterFunc(ctx, func() { carrier.Close() })
+	defer stop()
+	s, err := ex.openSecure(ctx, carrier, o)
+	if err != nil {
+		carrier.Close()
+		return nil, handshakeError(ctx, err)
+	}
+	return s, nil
+}
+
+func (ex *Exchange) openSecure(ctx context.Context, carrier net.Conn, o opening) (*session, error) {
+	cfg := &secure.Config{Key: ex.key, Expect: o.expect, Preamble: []byte(pxp.Magic2)}
+	handshake := secure.Client
+	if !o.dialer {
+		handshake = secure.Server
+		if err := readPreamble(carrier); err != nil {
+			return nil, err
+		}
+	}
+	sc, err := handshake(ctx, carrier, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if sc.Peer() == ex.id {
+		return nil, ErrSelf
+	}
+	return ex.openMux(ctx, sc, o, sc.Peer(), sc.Binding(), sc.Export)
+}
+
+// openMux begins a session over a connection that is authenticated already.
+func (ex *Exchange) openMux(ctx context.Context, conn net.Conn, o opening, remote identity.ID, binding [32]byte, export func(string) [32]byte) (*session, error) {
+	newMux := mux.Server
+	if o.dialer {
+		newMux = mux.Client
+	}
+	m, err := newMux(conn, ex.muxConfig(Addr{Peer: ex.id, Path: o.path}, Addr{Peer: remote, Path: o.path}))
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	stream, err := controlStream(ctx, m, o.dialer)
+	if err != nil {
+		m.Close()
+		return nil, err
+	}
+	s := &session{
+		ex: ex, remote: remote, dialer: o.dialer, path: o.path, carrier: conn, mux: m,
+		control: newControl(stream, remote, &ex.limits, func() time.Time { return m.Stats().LastReceived }),
+		binding: binding,
+		export:  export,
+		started: time.Now(),
+		circuit: o.circuit,
+		first:   make(chan *Conn, 1),
+		done:    make(chan struct{}),
+	}
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	if o.circuit {
+		s.upgrades = newUpgradeBox(remote)
+	}
+	return s, nil
+}
+
+func controlStream(ctx context.Context, m mux.Session, dialer bool) (mux.Stream, error) {
+	if dialer {
+		return m.Open(ctx, pxp.ControlStream)
+	}
+	stream, err := m.Accept(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if stream.Name() != pxp.ControlStream {
+		return nil, fmt.Errorf("exchange: first stream is %q, not %q", clean(stream.Name()), pxp.ControlStream)
+	}
+	return stream, nil
+}
+
+// readPreamble reads the five bytes with which a dialer begins.
+func readPreamble(carrier net.Conn) error {
+	var got [len(pxp.Magic2)]byte
+	if _, err := io.ReadFull(carrier, got[:]); err != nil {
+		return fmt.Errorf("exchange: reading the preamble: %w", err)
+	}
+	if string(got[:]) == pxp.Magic2 {
+		return nil
+	}
+	return preambleError(got[:])
+}
+
+func preambleError(got []byte) error {
+	if string(got) == pxp.Magic1 {
+		return ErrVersion1
+	}
+	return fmt.Errorf("%w (it begins with %q)", ErrNotPXP, got)
+}
+
+// handshakeError makes what can go wrong before hello readable.
+func handshakeError(ctx context.Context, err error) error {
+	var preamble *secure.PreambleError
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &preamble):
+		return preambleError(preamble.Got)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
+		errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
+		return lost(err)
+	}
+	return err
+}
+
+// sendHello sends our hello. The dialer's comes first (PXP §4).
+func (s *session) sendHello() error {
+	role := secure.Acceptor
+	if s.dialer {
+		role = secure.Dialer
+	}
+	return s.control.send(pxp.Hello{
+		Version:  pxp.Version,
+		Agent:    s.ex.agent,
+		Proof:    secure.Prove(s.ex.networkKey, role, s.binding),
+		Observed: s.seen,
+		Accepts:  !s.ex.refuseIncoming,
+		Features: s.ex.features,
+	})
+}
+
+// readHello waits for their hello and checks it. The session must not be
+// running yet.
+func (s *session) readHello(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { s.control.stream.SetReadDeadline(time.Now()) })
+	defer stop()
+	m, err := s.control.read()
+	if err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return err
+	}
+	switch m := m.(type) {
+	case pxp.Hello:
+		s.hello = m
+	case pxp.Bye:
+		return &RemoteError{Peer: s.remote, Code: m.Code, Reason: clean(m.Reason)}
+	default:
+		return &ProtocolError{Peer: s.remote, Code: pxp.CodeProtocol, Reason: fmt.Sprintf("%v before hello", m.Type())}
+	}
+	role := secure.Dialer
+	if s.dialer {
+		role = secure.Acceptor
+	}
+	if !secure.Verify(s.ex.networkKey, role, s.binding, s.hello.Proof[:]) {
+		return ErrWrongNetwork
+	}
+	return nil
+}
+
+// offers says whether the remote named a feature in its hello.
+func (s *session) offers(feature string) bool { return slices.Contains(s.hello.Features, feature) }
+
+// start runs the session in a goroutine of the exchange.
+func (s *session) start() bool {
+	ex := s.ex
+	ex.mu.Lock()
+	defer ex.mu.Unlock()
+	if ex.closed {
+		return false
+	}
+	ex.sessions[s] = struct{}{}
+	ex.wg.Go(s.run) // ended by end, which Close calls; Close waits
+	return true
+}
+
+// run reads the control stream until the session ends, then releases it.
+func (s *session) run() {
+	defer close(s.done)
+	err := s.control.run(s.ctx, s.handle)
+	s.end(err)
+	s.mux.Close()
+}
+
+// err is why the session ended; nil while it has not.
+func (s *session) err() error { return context.Cause(s.ctx) }
+
+// end ends the session for the reason err: the remote is told, the carrier
+// closed. Only the first call counts. It does not wait for run.
+func (s *session) end(err error) {
+	s.endOnce.Do(func() {
+		if err == nil {
+			err = ErrClosed
+		}
+		s.cancel(err)
+		s.ex.drop(s, err)
+		if s.upgrades != nil {
+			s.upgrades.close(err)
+		}
+		if remoteEnded(err) {
+			// What has arrived stays readable: it is the carrier that ends, not
+			// the streams. All that the remote wrote came before its bye.
+			s.carrier.Close()
+			<-s.mux.Done()
+		} else {
+			s.control.sendBye(codeOf(err), reasonOf(err))
+		}
+		s.mux.Close()
+	})
+}
+
+// remoteEnded says whether it was not us who ended a session.
+func remoteEnded(err error) bool {
+	var remote *RemoteError
+	return errors.As(err, &remote) || errors.Is(err, ErrDead) || errors.Is(err, ErrLost)
+}
+
+// finish is end for a session whose streams are done: it lets what was
+// written arrive before the carrier is closed, for as long as ctx lives.
+func (s *session) finish(ctx context.Context, err error) {
+	s.control.sendBye(codeOf(err), reasonOf(err))
+	select {
+	case <-s.mux.Done(): // the remote has closed, so it has everything
+	case <-s.done:
+	case <-ctx.Done():
+	}
+	s.end(err)
+}
+
+// handle acts on one message. An error ends the session.
+func (s *session) handle(m pxp.Message) error {
+	peer := s.ex.peerOf(s)
+	switch m := m.(type) {
+	case pxp.Ping:
+		return s.control.answer(m.ID, nil)
+	case pxp.Bye:
+		return &RemoteError{Peer: s.remote, Code: m.Code, Reason: clean(m.Reason)}
+	case pxp.Upgrade:
+		if !s.circuit {
+			return s.unexpected(m)
+		}
+		return s.upgrades.put(m)
+	case pxp.Connect:
+		if s.circuit || s.dialer || peer != nil {
+			return s.unexpected(m)
+		}
+		return s.accepted(m)
+	case pxp.GetPeers:
+		if peer == nil {
+			return s.unexpected(m)
+		}
+		return s.ex.answerGetPeers(peer, m)
+	case pxp.Relay:
+		if peer == nil {
+			return s.unexpected(m)
+		}
+		return s.ex.answerRelay(peer, m)
+	case pxp.Incoming:
+		if peer == nil {
+			return s.unexpected(m)
+		}
+		return s.ex.answerIncoming(peer, m)
+	case pxp.Unknown:
+		if m.ID == 0 {
+			return nil
+		}
+		return s.control.send(pxp.Res{ID: m.ID, Code: pxp.CodeUnsupported})
+	}
+	return s.unexpected(m)
+}
+
+func (s *session) unexpected(m pxp.Message) error {
+	return &ProtocolError{Peer: s.remote, Code: pxp.CodeProtocol, Reason: fmt.Sprintf("%v is not legal now", m.Type())}
+}
+
+// accepted decides about a connect request and, if it is granted, turns the
+// session into a peer. Nothing is sent to the new peer before the answer.
+func (s *session) accepted(m pxp.Connect) error {
+	var peer *Peer
+	var refused error
+	err := s.control.sendBuilt(func() pxp.Message {
+		peer, refused = s.ex.admit(s)
+		return result(m.ID, refused)
+	})
+	if refused != nil {
+		return refused
+	}
+	if err != nil {
+		return err
+	}
+	if !s.ex.spawn(func() { s.acceptStreams(peer) }) {
+		return ErrClosed
+	}
+	return nil
+}
+
+// connect asks the remote to become a peer. The session is one before any
+// message after the answer is looked at, or ends. Dialer only.
+func (s *session) connect() (*waiter, error) {
+	return s.control.begin(func(id uint32) pxp.Message { return pxp.Connect{ID: id} }, func(res pxp.Res) {
+		if res.Code != pxp.CodeOK {
+			return
+		}
+		if _, err := s.ex.admit(s); err != nil {
+			s.end(err)
+		}
+	})
+}

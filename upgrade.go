@@ -1,0 +1,356 @@
+package exchange
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/peer-exchange/exchange/identity"
+	"github.com/peer-exchange/exchange/pxp"
+	"github.com/peer-exchange/exchange/wrtc"
+)
+
+// This file moves two peers from a circuit to a connection of their own (PXP
+// §9). Through the circuit they run a complete session, so that the relay sees
+// ciphertext; on its control stream they exchange the signals of the
+// transport.
+
+// upgradeLabel binds the session over the new channel to the circuit session
+// that negotiated it.
+const upgradeLabel = "PXP2 webrtc"
+
+// errUpgraded ends a circuit session that has done its work.
+var errUpgraded = fmt.Errorf("%w: upgraded", errSuperseded)
+
+// meet connects to a candidate, as the asker.
+func (ex *Exchange) meet(ctx context.Context, c candidate) (*Conn, *AttemptError) {
+	failed := func(step string, err error) *AttemptError {
+		return &AttemptError{Via: c.via.ID(), Peer: c.id, Step: step, Err: err}
+	}
+	began := time.Now()
+	inner, err := ex.dialCircuit(ctx, c)
+	ex.events.emit(StepDone{Step: StepCircuit, Peer: c.id, Via: c.via.ID(), Took: time.Since(began), Err: err})
+	if err != nil {
+		return nil, failed("circuit", err)
+	}
+	channel, err := ex.negotiate(ctx, inner, wrtc.Offerer, c.via.ID())
+	if err != nil {
+		inner.end(err)
+		return nil, failed("upgrade", err)
+	}
+	began = time.Now()
+	conn, err := ex.connectChannel(ctx, inner, channel, c.via.ID())
+	ex.events.emit(StepDone{Step: StepConnect, Peer: c.id, Via: c.via.ID(), Took: time.Since(began), Err: err})
+	if err != nil {
+		inner.end(err)
+		return nil, failed("connect", err)
+	}
+	inner.end(errUpgraded)
+	return conn, nil
+}
+
+// dialCircuit asks the relay for a circuit and, without waiting for its answer,
+// begins the inner session on the circuit's stream.
+func (ex *Exchange) dialCircuit(ctx context.Context, c candidate) (*session, error) {
+	ctx, cancel := ex.bound(ctx, "reaching "+c.id.Short()+" through "+c.via.ID().Short(), ex.limits.HandshakeTime)
+	defer cancel()
+	ctx, refuse := context.WithCancelCause(ctx)
+	defer refuse(nil)
+
+	relay := c.via.s
+	w, err := relay.control.begin(func(id uint32) pxp.Message { return pxp.Relay{ID: id, Token: c.token} }, nil)
+	if err != nil {
+		return nil, relay.cause(ctx, err)
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	answered, stop := context.WithCancel(ctx)
+	defer stop()
+	wg.Go(func() { // ended by stop, waited for above
+		if _, err := w.wait(answered); err != nil && answered.Err() == nil {
+			refuse(relay.cause(ctx, err))
+		}
+	})
+	stream, err := relay.mux.Open(ctx, pxp.RelayStream(c.token))
+	if err != nil {
+		return nil, relay.cause(ctx, err)
+	}
+	s, err := ex.circuitSession(ctx, stream, opening{dialer: true, expect: c.id, path: Path{Carrier: CarrierRelay, Via: c.via.ID()}, circuit: true})
+	if err != nil {
+		return nil, relay.cause(ctx, err)
+	}
+	return s, nil
+}
+
+// circuitSession opens a session through a circuit and runs it.
+func (ex *Exchange) circuitSession(ctx context.Context, stream net.Conn, o opening) (*session, error) {
+	s, err := ex.open(ctx, stream, o)
+	if err != nil {
+		return nil, err
+	}
+	hello := func() error {
+		if o.dialer {
+			if err := s.sendHello(); err != nil {
+				return err
+			}
+			return s.readHello(ctx)
+		}
+		if err := s.readHello(ctx); err != nil {
+			return err
+		}
+		return s.sendHello()
+	}
+	if err = hello(); err == nil && !s.start() {
+		err = ErrClosed
+	}
+	if err != nil {
+		s.end(err)
+		return nil, s.cause(ctx, err)
+	}
+	return s, nil
+}
+
+// negotiate runs the transport's negotiation over a circuit session.
+func (ex *Exchange) negotiate(ctx context.Context, inner *session, role wrtc.Role, via identity.ID) (wrtc.Conn, error) {
+	ctx, cancel := ex.bound(ctx, "opening a direct connection to "+inner.remote.Short(), ex.limits.UpgradeTime)
+	defer cancel()
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	stop := context.AfterFunc(inner.ctx, func() { fail(inner.err()) })
+	defer stop()
+
+	began := time.Now()
+	conn, err := ex.transport.Negotiate(ctx, role, &signaler{s: inner, transport: ex.transport.Name()})
+	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		ex.events.emit(StepDone{Step: StepICE, Peer: inner.remote, Via: via, Took: time.Since(began), Err: err})
+		return nil, err
+	}
+	t := conn.Timing()
+	for _, step := range []struct {
+		step Step
+		took time.Duration
+	}{{StepGather, t.Gather}, {StepICE, t.ICE}, {StepDTLS, t.DTLS}, {StepChannel, t.Open}} {
+		ex.events.emit(StepDone{Step: step.step, Peer: inner.remote, Via: via, Took: step.took})
+	}
+	return conn, nil
+}
+
+// connectChannel makes a peer of whoever is at the other end of an open
+// channel: the remote of the circuit session, whose authenticated signals
+// carried the channel's fingerprints. So no second handshake is needed
+// (DESIGN D2); membership is proved again, bound to the circuit session.
+func (ex *Exchange) connectChannel(ctx context.Context, inner *session, channel wrtc.Conn, via identity.ID) (*Conn, error) {
+	ctx, cancel := ex.bound(ctx, "connecting to "+inner.remote.Short(), ex.limits.HandshakeTime)
+	defer cancel()
+	path := Path{Carrier: ex.transport.Name(), Via: via}
+	return ex.dial(ctx, path, func() (*session, error) {
+		return ex.openChannel(ctx, inner, channel, opening{dialer: true, path: path})
+	})
+}
+
+func (ex *Exchange) openChannel(ctx context.Context, inner *session, channel wrtc.Conn, o opening) (*session, error) {
+	stop := context.AfterFunc(ctx, func() { channel.Close() })
+	defer stop()
+	s, err := ex.openMux(ctx, channel, o, inner.remote, inner.export(upgradeLabel), nil)
+	if err != nil {
+		return nil, handshakeError(ctx, err)
+	}
+	return s, nil
+}
+
+// answerIncoming is the candidate's part: somebody wants to meet us through via.
+func (ex *Exchange) answerIncoming(via *Peer, m pxp.Incoming) error {
+	from := identity.ID(m.From)
+	err := ex.mayMeet(from)
+	if err == nil && !ex.meetings.tryAcquire() {
+		err = &LimitError{Limit: "Meetings", Max: int64(ex.limits.Meetings)}
+	}
+	if err != nil {
+		return via.s.control.answer(m.ID, err)
+	}
+	if err := via.s.control.answer(m.ID, nil); err != nil {
+		ex.meetings.release()
+		return err
+	}
+	// Bounded by Limits.Meetings; every part of it has a time limit.
+	started := ex.spawn(func() {
+		defer ex.meetings.release()
+		if err := ex.beMet(via, from, m.Token); err != nil {
+			ex.log.Info("meeting failed", "peer", from, "via", via.ID(), "error", err)
+		}
+	})
+	if !started {
+		ex.meetings.release()
+		return ErrClosed
+	}
+	return nil
+}
+
+func (ex *Exchange) mayMeet(from identity.ID) error {
+	ex.mu.Lock()
+	defer ex.mu.Unlock()
+	switch {
+	case ex.closing:
+		return ErrClosed
+	case ex.refuseIncoming:
+		return ErrRefused
+	case from == ex.id:
+		return ErrSelf
+	case ex.peers[from] != nil:
+		return ErrConnected
+	}
+	return nil
+}
+
+// beMet opens our end of the circuit and goes through the same steps as meet,
+// as the acceptor. The new peer's data stream goes to the listener.
+func (ex *Exchange) beMet(via *Peer, from identity.ID, token pxp.Token) error {
+	inner, err := ex.acceptCircuit(via, from, token)
+	if err != nil {
+		return err
+	}
+	conn, err := ex.acceptChannel(inner, via.ID())
+	if err != nil {
+		inner.end(err)
+		return err
+	}
+	ex.Deliver(conn)
+	// The asker ends the circuit session when it is content; do not cut its
+	// last words short.
+	t := time.NewTimer(peerLinger)
+	defer t.Stop()
+	select {
+	case <-inner.ctx.Done():
+	case <-t.C:
+	}
+	inner.end(errUpgraded)
+	return nil
+}
+
+func (ex *Exchange) acceptCircuit(via *Peer, from identity.ID, token pxp.Token) (*session, error) {
+	ctx, cancel := ex.bound(context.Background(), "being met by "+from.Short()+" through "+via.ID().Short(), ex.limits.HandshakeTime)
+	defer cancel()
+	stream, err := via.s.mux.Open(ctx, pxp.RelayStream(token))
+	if err != nil {
+		return nil, via.s.cause(ctx, err)
+	}
+	if _, err := stream.Write(nil); err != nil { // sends the name: the relay waits for it
+		stream.Reset()
+		return nil, via.s.cause(ctx, err)
+	}
+	return ex.circuitSession(ctx, stream, opening{expect: from, path: Path{Carrier: CarrierRelay, Via: via.ID()}, circuit: true})
+}
+
+func (ex *Exchange) acceptChannel(inner *session, via identity.ID) (*Conn, error) {
+	channel, err := ex.negotiate(ex.ctx, inner, wrtc.Answerer, via)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := ex.bound(ex.ctx, "being connected by "+inner.remote.Short(), ex.limits.HandshakeTime)
+	defer cancel()
+	s, err := ex.openChannel(ctx, inner, channel, opening{path: Path{Carrier: ex.transport.Name(), Via: via}})
+	if err != nil {
+		return nil, err
+	}
+	return ex.acceptSession(ctx, s)
+}
+
+// upgradeBox holds the signals that came over a circuit session until the
+// negotiation reads them.
+type upgradeBox struct {
+	remote identity.ID
+	in     chan pxp.Upgrade // capacity maxSignals; put never blocks
+	done   chan struct{}    // closed by close
+
+	mu     sync.Mutex
+	count  int
+	id     uint32 // the attempt, once known
+	closed bool
+	err    error
+}
+
+// maxSignals is a description, all its candidates and their end, and one to
+// see that there are too many.
+const maxSignals = 64 + 3
+
+func newUpgradeBox(remote identity.ID) *upgradeBox {
+	return &upgradeBox{remote: remote, in: make(chan pxp.Upgrade, maxSignals), done: make(chan struct{})}
+}
+
+// put takes a signal. It fails when the remote mixes attempts or sends too many.
+func (b *upgradeBox) put(m pxp.Upgrade) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.id == 0 {
+		b.id = m.ID
+	}
+	b.count++
+	switch {
+	case m.ID != b.id:
+		return &ProtocolError{Peer: b.remote, Code: pxp.CodeProtocol, Reason: fmt.Sprintf("upgrade for attempt %d in attempt %d", m.ID, b.id)}
+	case b.count > maxSignals:
+		return &ProtocolError{Peer: b.remote, Code: pxp.CodeLimit, Reason: fmt.Sprintf("more than %d signals", maxSignals)}
+	case b.closed:
+		return nil
+	}
+	b.in <- m
+	return nil
+}
+
+func (b *upgradeBox) close(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closed {
+		b.closed, b.err = true, err
+		close(b.done)
+	}
+}
+
+// attempt returns the number of the upgrade under way; the asker names it.
+func (b *upgradeBox) attempt() uint32 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.id == 0 {
+		b.id = 1
+	}
+	return b.id
+}
+
+// signaler carries a transport's signals over a circuit session.
+type signaler struct {
+	s         *session
+	transport string
+}
+
+// Send sends one signal.
+func (g *signaler) Send(_ context.Context, sig wrtc.Signal) error {
+	return g.s.control.send(pxp.Upgrade{
+		ID:        g.s.upgrades.attempt(),
+		Transport: g.transport,
+		Kind:      pxp.UpgradeKind(sig.Kind),
+		Text:      sig.Text,
+		Mid:       sig.Mid,
+		Line:      sig.Line,
+	})
+}
+
+// Receive returns the next signal.
+func (g *signaler) Receive(ctx context.Context) (wrtc.Signal, error) {
+	box := g.s.upgrades
+	select {
+	case m := <-box.in:
+		if m.Transport != g.transport {
+			return wrtc.Signal{}, &ProtocolError{Peer: box.remote, Code: pxp.CodeUnsupported, Reason: fmt.Sprintf("transport %q is not %q", clean(m.Transport), g.transport)}
+		}
+		return wrtc.Signal{Kind: wrtc.SignalKind(m.Kind), Text: m.Text, Mid: m.Mid, Line: m.Line}, nil
+	case <-box.done:
+		return wrtc.Signal{}, box.err
+	case <-ctx.Done():
+		return wrtc.Signal{}, context.Cause(ctx)
+	}
+}
