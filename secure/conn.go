@@ -34,14 +34,14 @@ type Conn struct {
 	closing  sync.Once
 	closeErr error
 
-	readMu  sync.Mutex
+	reading turn // guards what follows
 	in      reader
 	opener  cipherState
 	pending []byte // plaintext in in.buf that no Read took yet
 	empty   int    // records without plaintext in a row
 	readErr error
 
-	writeMu sync.Mutex
+	writing turn // guards what follows
 	out     writer
 }
 
@@ -73,8 +73,8 @@ func (c *Conn) Export(label string) [32]byte {
 // the peer sent ([ErrAuthentication]). After an error other than of Close it
 // always returns that error. All of p may be written to, whatever the result.
 func (c *Conn) Read(p []byte) (int, error) {
-	c.readMu.Lock()
-	defer c.readMu.Unlock()
+	c.reading.take()
+	defer c.reading.give()
 	if c.closed.Load() {
 		return 0, errClosed
 	}
@@ -138,8 +138,8 @@ func (c *Conn) readRecord(p []byte) (int, error) {
 // each is one Write of the carrier; two Writes never share one. A Write of
 // nothing sends nothing.
 func (c *Conn) Write(p []byte) (int, error) {
-	c.writeMu.Lock()
-	defer c.writeMu.Unlock()
+	c.writing.take()
+	defer c.writing.give()
 	if c.closed.Load() || c.broken.Load() != nil {
 		return 0, c.failure(nil)
 	}
@@ -182,6 +182,15 @@ func (c *Conn) failure(err error) error {
 	}
 	return err
 }
+
+// turn is a lock that is held while the carrier blocks: a channel of capacity 1,
+// full while somebody has it, never closed. A goroutine that waits for it
+// counts as blocked in a testing/synctest bubble, which one that waits for a
+// [sync.Mutex] does not: there time would stand still.
+type turn chan struct{}
+
+func (t turn) take() { t <- struct{}{} }
+func (t turn) give() { <-t }
 
 // LocalAddr returns the carrier's.
 func (c *Conn) LocalAddr() net.Addr { return c.carrier.LocalAddr() }

@@ -250,7 +250,10 @@ func signed(static []byte) []byte { return append([]byte(signatureContext), stat
 // acceptor's cipher. What was read beyond the handshake goes with it.
 func (h *handshake) conn(peer identity.ID, first, second *noise.CipherState) (*Conn, error) {
 	dialer, acceptor := first.UnsafeKey(), second.UnsafeKey()
-	c := &Conn{carrier: h.carrier, peer: peer, binding: [32]byte(h.noise.ChannelBinding()), in: h.in}
+	c := &Conn{
+		carrier: h.carrier, peer: peer, binding: [32]byte(h.noise.ChannelBinding()),
+		in: h.in, reading: make(turn, 1), writing: make(turn, 1),
+	}
 	c.exporter = mustHKDF(hkdf.Extract(sha256.New, append(dialer[:], acceptor[:]...), c.binding[:]))
 	sealKey, openKey := dialer, acceptor
 	if h.role == Acceptor {
