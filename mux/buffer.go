@@ -7,7 +7,7 @@ const (
 	smallChunk  = 512
 	mediumChunk = 4 << 10
 	largeChunk  = 32 << 10
-	spareChunks = 8 // large chunks that a session keeps for its next bytes
+	spareChunks = 64 // large chunks that a session keeps for its next bytes
 )
 
 // chunk is a piece of a buffer: data[r:w] is to be read, data[w:] is free.
@@ -33,7 +33,7 @@ func (b *buffer) space(n int, spare *chunkPool) []byte {
 		t.r, t.w = 0, 0
 	}
 	if t == nil || t.w == len(t.data) {
-		next := spare.get(max(n, b.size))
+		next := spare.get(n + b.size)
 		if t == nil {
 			b.head = next
 		} else {
@@ -95,24 +95,11 @@ func (b *buffer) drop() int {
 	return size
 }
 
-// chunkPool keeps large chunks of one session.
+// chunkPool keeps large chunks of one session for its next bytes. With those in use it has no more than was promised.
 type chunkPool struct {
 	list  *chunk
 	count int
-	used  time.Time // when last a large frame came
-}
-
-// tidy notes that a frame of n bytes came, and lets go of the chunks when no large one has for a while.
-func (p *chunkPool) tidy(n int) {
-	if n <= mediumChunk && p.count == 0 {
-		return
-	}
-	now := time.Now()
-	if n > mediumChunk {
-		p.used = now
-	} else if now.Sub(p.used) > calm {
-		p.list, p.count = nil, 0
-	}
+	used  time.Time // when one was last put
 }
 
 func (p *chunkPool) get(n int) *chunk {
@@ -135,5 +122,13 @@ func (p *chunkPool) put(c *chunk) {
 	if len(c.data) == largeChunk && p.count < spareChunks {
 		c.r, c.w, c.next = 0, 0, p.list
 		p.list, p.count = c, p.count+1
+		p.used = time.Now()
+	}
+}
+
+// tidy lets go of the chunks when none was put for a while.
+func (p *chunkPool) tidy() {
+	if p.count > 0 && time.Since(p.used) > calm {
+		p.list, p.count = nil, 0
 	}
 }

@@ -131,8 +131,10 @@ func (s *session) receiveData(h header) error {
 		return &LimitError{LimitStreamWindow, int64(left - st.window.allowed), 0}
 	}
 	st.window.allowed -= left
-	s.probe(st, left)
-	s.spare.tidy(left)
+	if s.pingID == 0 {
+		s.ping(time.Now()) // while nothing else is under way
+	}
+	s.spare.tidy()
 	for left > 0 && !st.closed && !st.ended {
 		space := st.buf.space(left, &s.spare)
 		s.mu.Unlock()

@@ -3,71 +3,68 @@ package mux
 import "time"
 
 const (
-	growthRoundTrips = 2           // half a window consumed within so many is a window too small
-	rttProbeBytes    = 64 << 10    // bytes of a stream after which the round trip is first measured
-	rttProbeInterval = time.Second // and how often again, while windows are in use
+	pingInterval = time.Second            // between measurements of the round trip, at least
+	firstPings   = 3                      // measurements at a session's start, one after the other; the first wakes everybody up
+	nearRTT      = 500 * time.Microsecond // below it a window is never what slows a peer down, and a small one stays in the cache
 )
 
-// window is the receive side's flow control of one stream. At any time the peer may send allowed more bytes; at most
-// size bytes are allowed, buffered or read and not yet granted again.
+// window is the receive side's flow control of one stream. What the peer may send now (allowed), what waits to be read,
+// and what was read since the last grant (consumed) add up to size.
 type window struct {
-	size     int // promised in all
+	size     int
 	allowed  int
-	consumed int       // read, not yet granted again
-	granted  time.Time // when the last grant was sent
-	total    int       // received until the round trip was first measured
+	consumed int
+
+	epoch      time.Time // when counting for grow began
+	epochBytes int       // consumed since
 }
 
 // begin promises st its first window, which the caller has taken from the budget.
 func (s *session) begin(st *stream) {
-	st.window = window{size: Window, allowed: Window, granted: time.Now()}
+	st.window = window{size: Window, allowed: Window, epoch: time.Now()}
 	s.promised += Window
 }
 
-// consume counts n bytes that were read from st, and grants the peer more when it is time.
+// consume counts n bytes that were read from st, and grants the peer as many when it is time: when half of the window is
+// used up, so that the news arrives before all of it is.
 func (s *session) consume(st *stream, n int) {
 	s.buffered -= n
 	w := &st.window
 	w.consumed += n
+	w.epochBytes += n
 	if st.finIn || st.ended || w.consumed < w.size/2 {
 		return
 	}
 	now := time.Now()
-	grant := w.consumed + s.grow(st, now)
+	s.grow(st, now)
+	grant := w.size - w.allowed - st.buf.size
 	w.allowed += grant
 	w.consumed = 0
-	w.granted = now
 	s.sendControl(st, header{kind: frameWindow, id: st.id, length: uint32(grant)}, true)
-	if now.Sub(s.pingSent) > rttProbeInterval {
+	if now.Sub(s.pingSent) > pingInterval {
 		s.ping(now)
 	}
 }
 
-// grow enlarges the window of st when the peer fills it faster than grants can reach it, and returns by how much.
-func (s *session) grow(st *stream, now time.Time) int {
+// grow enlarges the window of st when the peer could send more than it allows. A window should hold what is read in two
+// round trips: one that the data and the grant for it take, and as much again because a grant is for half a window. It
+// at most doubles, since a window too small is also why not more was read.
+func (s *session) grow(st *stream, now time.Time) {
 	w := &st.window
-	if s.rtt == 0 || now.Sub(w.granted) > growthRoundTrips*s.rtt {
-		return 0
+	took := now.Sub(w.epoch)
+	if s.rtt < nearRTT || took < s.rtt {
+		return // no need, or too soon to tell
 	}
-	most := min(w.size, s.cfg.MaxStreamWindow-w.size, s.growth)
+	need := int(2 * float64(w.epochBytes) * float64(s.rtt) / float64(took))
+	w.epoch, w.epochBytes = now, 0
+	most := min(need, 2*w.size, s.cfg.MaxStreamWindow, w.size+s.growth) - w.size
 	if most <= 0 {
-		return 0
+		return
 	}
 	n := s.cfg.Budget.grow(most)
 	w.size += n
 	s.growth -= n
 	s.promised += n
-	return n
-}
-
-// probe counts n bytes received on st, and measures the round trip when the session is not only small talk.
-func (s *session) probe(st *stream, n int) {
-	if s.rtt != 0 {
-		return
-	}
-	if st.window.total += n; st.window.total >= rttProbeBytes {
-		s.ping(time.Now())
-	}
 }
 
 // ping measures the round trip, unless it is being measured. The answer also makes the library's receive goroutine turn.
@@ -81,16 +78,16 @@ func (s *session) ping(now time.Time) {
 	s.sendControl(nil, header{kind: framePing, flags: flagSYN, length: s.pingID}, true)
 }
 
-// pong takes the answer. The least round trip counts most: what is above it is queues, which a larger window would only
-// make longer.
+// pong takes the answer. The least round trip counts: what is above it is queues, which larger windows would make longer.
 func (s *session) pong(id uint32) {
 	if !s.pingOpen || id != s.pingID {
 		return
 	}
 	s.pingOpen = false
-	rtt := max(time.Since(s.pingSent), 1)
-	if s.rtt != 0 && rtt > s.rtt {
-		rtt = s.rtt + (rtt-s.rtt)/8
+	if rtt := max(time.Since(s.pingSent), 1); s.rtt == 0 || rtt < s.rtt {
+		s.rtt = rtt
 	}
-	s.rtt = rtt
+	if s.pingID < firstPings {
+		s.ping(time.Now())
+	}
 }
