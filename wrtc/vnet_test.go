@@ -17,7 +17,8 @@ import (
 type lab struct {
 	router *vnet.Router
 	a, b   *WebRTC
-	drop   atomic.Bool // loses every packet while set
+	// Lost while set: every packet, or those of DTLS.
+	drop, dropDTLS atomic.Bool
 }
 
 func newLab(t *testing.T, delay time.Duration, cfg *Config) *lab {
@@ -26,7 +27,10 @@ func newLab(t *testing.T, delay time.Duration, cfg *Config) *lab {
 	var err error
 	l.router, err = vnet.NewRouter(&vnet.RouterConfig{CIDR: "10.0.0.0/24", MinDelay: delay, QueueSize: 10000, LoggerFactory: loggerFactory{discard}})
 	check(t, err)
-	l.router.AddChunkFilter(func(vnet.Chunk) bool { return !l.drop.Load() })
+	l.router.AddChunkFilter(func(c vnet.Chunk) bool {
+		p := c.UserData()
+		return !l.drop.Load() && !(l.dropDTLS.Load() && len(p) > 0 && p[0] >= 20 && p[0] <= 63)
+	})
 	for i, w := range []**WebRTC{&l.a, &l.b} {
 		host, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{fmt.Sprintf("10.0.0.%d", i+1)}})
 		check(t, err)
