@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"syscall"
+	"time"
+
+	"github.com/peer-exchange/exchange"
+	"github.com/peer-exchange/exchange/bootstrap"
+	"github.com/peer-exchange/exchange/identity"
+	"github.com/peer-exchange/exchange/wrtc"
+)
+
+// drainTime bounds the orderly end of a node.
+const drainTime = 5 * time.Second
+
+// readyEvent: the node is set up.
+type readyEvent struct {
+	Peer    identity.ID `json:"peer"` // our own ID
+	Network string      `json:"network"`
+}
+
+func (*readyEvent) name() string { return "ready" }
+func (e *readyEvent) text() string {
+	return fmt.Sprintf("ready      %s in network %q", e.Peer, printable(e.Network))
+}
+
+// runNode runs the node until ctx ends, then drains it. It returns when nothing is left.
+func (o *nodeOptions) runNode(ctx context.Context, out *output, log *slog.Logger) error {
+	ex, err := o.exchange(out, log)
+	if err != nil {
+		return err
+	}
+	defer ex.Close()
+
+	streams := serveStreams(ex, o.echo, log)
+	defer streams.wait()
+	defer ex.Close() // ends what streams waits for
+
+	for _, url := range o.listen {
+		l, err := bootstrap.Listen(ex, url)
+		if err != nil {
+			return failed(err, listenHint(err))
+		}
+		defer l.Close()
+		out.emit(&listeningEvent{URL: l.URL(), Peer: ex.ID()})
+	}
+	keeper, err := bootstrap.Join(ex, &bootstrap.Config{
+		Seeds:  o.bootstrap,
+		Cache:  o.cacheFile,
+		Logger: log,
+		OnError: func(url string, err error) {
+			out.emit(&errorEvent{URL: url, Error: printable(err.Error())})
+		},
+	})
+	if err != nil {
+		return failed(err, "")
+	}
+	defer keeper.Close()
+	ex.Maintain(o.target)
+	out.emit(&readyEvent{Peer: ex.ID(), Network: o.network})
+
+	<-ctx.Done()
+	log.Info("closing", "cause", context.Cause(ctx), "at most", drainTime)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	keeper.Close()
+	streams.drain()
+	if err := ex.Shutdown(drain); err != nil {
+		log.Warn("not everybody was done", "error", err)
+	}
+	return nil
+}
+
+// exchange makes the node's exchange. Its events go to out.
+func (o *nodeOptions) exchange(out *output, log *slog.Logger) (*exchange.Exchange, error) {
+	config := exchange.Config{Agent: o.agent, Logger: log, Limits: o.limits()}
+	var err error
+	if o.keyFile != "" {
+		if config.Identity, err = loadKey(o.keyFile); err != nil {
+			return nil, err
+		}
+	}
+	if o.secretFile != "" {
+		if config.Secret, err = loadSecret(o.secretFile); err != nil {
+			return nil, err
+		}
+	}
+	if config.Transport, err = wrtc.New(&wrtc.Config{Loopback: o.offersLoopback(), Logger: log}); err != nil {
+		return nil, failed(err, "")
+	}
+	var ex *exchange.Exchange
+	made := make(chan struct{}) // closed when ex is set
+	config.OnEvent = func(e exchange.Event) {
+		<-made
+		switch e := e.(type) {
+		case exchange.PeerJoined:
+			out.emit(newPeerEvent(e.Peer))
+		case exchange.PeerLeft:
+			out.emit(newGoneEvent(ex, e))
+		}
+	}
+	defer close(made)
+	ex, err = exchange.New(o.network, &config)
+	return ex, failed(err, "")
+}
+
+// offersLoopback decides whether WebRTC uses loopback addresses: when the user
+// says so, else when every URL given is on loopback, since then all the nodes
+// are on this machine and may have no other address in common.
+func (o *nodeOptions) offersLoopback() bool {
+	if o.loopbackSet {
+		return o.loopback
+	}
+	for _, text := range o.urls() {
+		if url, err := bootstrap.ParseURL(text); err != nil || !isLoopbackHost(url.Host) {
+			return false
+		}
+	}
+	return len(o.urls()) > 0
+}
+
+func listenHint(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "something listens there already: choose another port, or 0 for a free one"
+	case errors.Is(err, syscall.EACCES):
+		return "ports below 1024 need privileges: choose a higher one"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "that address is not one of this machine's"
+	}
+	return ""
+}
