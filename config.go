@@ -3,8 +3,10 @@ package exchange
 import (
 	"fmt"
 	"log/slog"
+	"unicode/utf8"
 
 	"github.com/peer-exchange/exchange/identity"
+	"github.com/peer-exchange/exchange/pxp"
 	"github.com/peer-exchange/exchange/wrtc"
 )
 
@@ -64,8 +66,8 @@ func (c *Config) withDefaults() (Config, error) {
 	if cfg.Agent == "" {
 		cfg.Agent = defaultAgent
 	}
-	if len(cfg.Agent) > 128 {
-		return cfg, fmt.Errorf("exchange: Config.Agent has %d bytes, at most 128 are allowed", len(cfg.Agent))
+	if len(cfg.Agent) > pxp.MaxAgent || !utf8.ValidString(cfg.Agent) {
+		return cfg, fmt.Errorf("exchange: Config.Agent is %q: at most %d bytes of UTF-8 are allowed", cfg.Agent, pxp.MaxAgent)
 	}
 	if cfg.Identity == nil {
 		if cfg.Identity, err = identity.NewKey(); err != nil {

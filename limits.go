@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"reflect"
 	"time"
+
+	"github.com/peer-exchange/exchange/mux"
 )
 
 // Limits bounds what peers may make an exchange hold, do and wait for. A zero
@@ -98,6 +100,19 @@ func (l Limits) withDefaults() (Limits, error) {
 	}
 	if l.DeadAfter <= l.KeepAlive {
 		return l, fmt.Errorf("exchange: Limits.DeadAfter (%v) must be above Limits.KeepAlive (%v)", l.DeadAfter, l.KeepAlive)
+	}
+	for _, least := range []struct {
+		field string
+		have  int
+		want  int
+	}{
+		{"StreamWindow", l.StreamWindow, mux.Window},
+		{"SessionBytes", l.SessionBytes, 2 * l.Streams * mux.Window},
+		{"ExchangeBytes", l.ExchangeBytes, 2 * mux.Window},
+	} {
+		if least.have < least.want {
+			return l, fmt.Errorf("exchange: Limits.%s is %d: at least %d is needed", least.field, least.have, least.want)
+		}
 	}
 	if l.Candidates > def.Candidates {
 		return l, fmt.Errorf("exchange: Limits.Candidates is %d: an answer holds at most %d (PXP §8)", l.Candidates, def.Candidates)

@@ -11,6 +11,7 @@ import (
 	"github.com/peer-exchange/exchange/internal/bubble"
 	"github.com/peer-exchange/exchange/mux"
 	"github.com/peer-exchange/exchange/pxp"
+	"github.com/peer-exchange/exchange/secure"
 )
 
 // query asks for candidates by hand.
@@ -268,10 +269,14 @@ func TestIncomingLies(t *testing.T) {
 			t.Fatalf("incoming: %v", res.Code)
 		}
 		stream := r.acceptStream(pxp.RelayStream(pxp.Token{5}))
-		inner := rawDial(t, stream, liar)
-		if bye, err := inner.receive(); err == nil {
-			t.Errorf("a session with the wrong identity got %#v", bye)
+		inner, err := secure.Client(context.Background(), stream, &secure.Config{Key: liar, Preamble: []byte(pxp.Magic2)})
+		if err != nil {
+			t.Fatal(err)
 		}
+		if n, err := inner.Read(make([]byte, 1)); err == nil {
+			t.Errorf("a session with the wrong identity got %d bytes", n)
+		}
+		inner.Close()
 		if victim.NumPeers() != 2 {
 			t.Error("the liar was admitted")
 		}

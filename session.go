@@ -113,6 +113,7 @@ func (ex *Exchange) openMux(ctx context.Context, conn net.Conn, o opening, remot
 		export:  export,
 		started: time.Now(),
 		circuit: o.circuit,
+		seen:    o.seen,
 		first:   make(chan *Conn, 1),
 		done:    make(chan struct{}),
 	}
