@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// gatherWait is how long a description waits for candidates, so that they travel inside it: host candidates take about a millisecond, and
-// candidates that are there when ICE starts save its 200 ms tick. What comes later (STUN, TURN) is trickled.
+// gatherWait is how long a description waits for candidates, so that they travel inside it: those of this host take a tenth of a millisecond
+// or so each. It saves a signal for each of them; in the set-up time no difference was measured while signaling is instant. What comes
+// later (STUN, TURN) is trickled.
 const gatherWait = 20 * time.Millisecond
 
 // progress is what a link reports while it negotiates. Its methods never block and may be called from any goroutine.
