@@ -128,6 +128,23 @@ func TestParseIDRefuses(t *testing.T) {
 	}
 }
 
+func TestIDErrorSaysWhere(t *testing.T) {
+	good := vectors[0].text
+	for s, want := range map[string]string{
+		good[:51]:                        "51 characters, an ID has 52",
+		good[:20] + "\n" + good[21:]:     "character 21 ",
+		good[:51] + "1":                  "character 52 ",
+		"A" + good[1:]:                   "character 1 ",
+		good[:51] + "b":                  "left over",
+		"pxp-key-1:" + good:              "private key",
+		strings.Repeat("a", len(ID{})*2): "64 characters",
+	} {
+		if _, err := ParseID(s); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("ParseID(%q): %v, want %q in it", s, err, want)
+		}
+	}
+}
+
 func TestIDErrorIsShortAndSilentAboutKeys(t *testing.T) {
 	_, err := ParseID(strings.Repeat("x", 1<<20))
 	if err == nil || len(err.Error()) > 200 {

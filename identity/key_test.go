@@ -60,6 +60,9 @@ func TestKeyPrintsNoSecret(t *testing.T) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%08b", "%c", "%U"} {
 		printed["pointer "+verb] = fmt.Sprintf(verb, key)
 		printed["value "+verb] = fmt.Sprintf(verb, *key)
+		if want := "identity.Key(" + key.ID().String() + ")"; printed["pointer "+verb] != want || printed["value "+verb] != want {
+			t.Errorf("%s prints %s and %s", verb, printed["pointer "+verb], printed["value "+verb])
+		}
 		printed["struct "+verb] = fmt.Sprintf(verb, cfg)
 		printed["struct pointer "+verb] = fmt.Sprintf(verb, &cfg)
 		printed["slice "+verb] = fmt.Sprintf(verb, []any{key, *key, cfg})

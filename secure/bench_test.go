@@ -5,17 +5,20 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/peer-exchange/exchange/internal/memnet"
 )
 
 func BenchmarkHandshake(b *testing.B) {
+	dialer, acceptor := dialerConfig(b), acceptorConfig(b)
 	b.ReportAllocs()
 	for b.Loop() {
 		x, y := memnet.Pipe()
-		client, server, cErr, sErr := handshakeOver(b.Context(), b, x, y, dialerConfig(b), acceptorConfig(b))
+		client, server, cErr, sErr := handshakeOver(b.Context(), b, x, y, dialer, acceptor)
 		if cErr != nil || sErr != nil {
 			b.Fatal(cErr, sErr)
 		}
@@ -155,4 +158,42 @@ func BenchmarkRoundTrip(b *testing.B) {
 	}
 	_ = client.Close()
 	wg.Wait()
+}
+
+// BenchmarkIdle is the heap of one end: fresh, and after it moved 1 MiB each way
+// and then was quiet but for a few small messages.
+func BenchmarkIdle(b *testing.B) {
+	for _, used := range []bool{false, true} {
+		b.Run(fmt.Sprintf("used=%v", used), func(b *testing.B) {
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			var conns []*Conn
+			for b.Loop() {
+				client, server := pair(b)
+				if used {
+					for _, way := range [][2]*Conn{{client, server}, {server, client}} {
+						for _, size := range []int{1 << 20, 20, 20, 20} {
+							var wg sync.WaitGroup
+							wg.Go(func() { _, _ = io.CopyN(io.Discard, struct{ io.Reader }{way[1]}, int64(size)) })
+							if _, err := way[0].Write(make([]byte, size)); err != nil {
+								b.Fatal(err)
+							}
+							wg.Wait()
+							way[0].out.large, way[1].in.large = time.Time{}, time.Time{} // long ago
+						}
+					}
+				}
+				for _, c := range []*Conn{client, server} { // without the carrier
+					_ = c.Close()
+					c.carrier, c.in.carrier, c.out.carrier = nil, nil, nil
+					conns = append(conns, c)
+				}
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(len(conns)), "heap-B/end")
+			runtime.KeepAlive(conns)
+		})
+	}
 }

@@ -82,7 +82,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 		return 0, nil
 	}
 	n := copy(p, c.pending)
-	c.pending = c.pending[n:]
+	if c.pending = c.pending[n:]; len(c.pending) == 0 {
+		c.pending = nil // not to keep a buffer that in gives up
+	}
 	// Block for the first byte, then take what is there already.
 	for c.readErr == nil && (n == 0 || n < len(p) && c.in.ready()) {
 		var got int

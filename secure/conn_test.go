@@ -233,6 +233,9 @@ func TestIdleMemory(t *testing.T) {
 		if len(server.in.buf) != smallBuffer || cap(client.out.buf) != smallBuffer {
 			t.Errorf("buffers of %d and %d bytes when idle", len(server.in.buf), cap(client.out.buf))
 		}
+		if cap(server.pending) != 0 {
+			t.Error("a buffer that was given up is still referred to")
+		}
 		exchange(1 << 20)
 	})
 }

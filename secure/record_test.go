@@ -118,8 +118,30 @@ func TestManyRecordsARead(t *testing.T) {
 	}
 }
 
-// damage is what happens to three records on the way. The first of them is
-// always whole.
+// Small records in bulk come in large reads too.
+func TestBulkOfSmallRecords(t *testing.T) {
+	client, server := pair(t)
+	out := new(bytes.Buffer)
+	client.out.carrier = out
+	const records, size = 4000, 100
+	for range records {
+		if _, err := client.Write(make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	carrier := &script{in: out}
+	server.in.carrier = carrier
+	most := out.Len()/(readBuffer-1000) + 3 // the first two read less
+	if n, err := io.Copy(io.Discard, struct{ io.Reader }{server}); n != records*size || err != nil {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+	if carrier.reads > most {
+		t.Errorf("%d reads of the carrier, want at most %d", carrier.reads, most)
+	}
+}
+
+// Whatever happens to three records on the way, of which the first is whole,
+// the connection ends behind the last that came as it was sent.
 func TestRecordsNotAuthentic(t *testing.T) {
 	damages := map[string]func(r [][]byte, own []byte) [][]byte{
 		"swapped":         func(r [][]byte, _ []byte) [][]byte { return [][]byte{r[0], r[2], r[1]} },
