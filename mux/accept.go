@@ -7,31 +7,40 @@ import (
 
 // Accept implements [Session].
 func (s *session) Accept(ctx context.Context) (Stream, error) {
-	select {
-	case st := <-s.accepts:
-		return s.accepted(st)
-	default:
-	}
-	select {
-	case st := <-s.accepts:
-		return s.accepted(st)
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	case <-s.done:
-	}
-	select {
-	case st := <-s.accepts: // arrived before the end
-		return s.accepted(st)
-	default:
-		return nil, s.Err()
+	for {
+		if st, err := s.next(); st != nil || err != nil {
+			return st, err
+		}
+		select {
+		case <-s.arrival:
+		case <-s.done:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
 	}
 }
 
-func (s *session) accepted(st *stream) (Stream, error) {
-	if err := s.Err(); err == errSessionClosed {
-		return nil, err
+// next takes the first stream from the queue. With an empty queue it returns nil, or why there will be no more.
+func (s *session) next() (Stream, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) == 0 || s.err == errSessionClosed {
+		return nil, s.err
+	}
+	st := s.queue[0]
+	s.queue = s.queue[1:]
+	if len(s.queue) > 0 {
+		s.announce()
 	}
 	return st, nil
+}
+
+// announce wakes one Accept.
+func (s *session) announce() {
+	select {
+	case s.arrival <- struct{}{}:
+	default:
+	}
 }
 
 // admit handles the peer's SYN: there is a new stream, or it is refused by RST. It fails when the peer goes on and on.
@@ -92,17 +101,12 @@ func (s *session) attach() {
 	}
 }
 
-// offer gives a stream to Accept when it is complete.
+// offer puts a stream in the queue of Accept when it is complete. The queue needs no bound of its own: it has only streams
+// that count as opened by the peer, see settle.
 func (s *session) offer(st *stream) {
-	if !st.named || st.offered || st.ys == nil && s.err == nil {
-		return
-	}
-	st.offered = true
-	select {
-	case s.accepts <- st:
-	default:
-		if !st.ended {
-			s.abort(st)
-		}
+	if st.named && !st.offered && (st.ys != nil || s.err != nil) {
+		st.offered = true
+		s.queue = append(s.queue, st)
+		s.announce()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 )
 
@@ -41,6 +42,9 @@ func (s *session) settle(st *stream) {
 	s.cfg.Budget.give(st.window.size)
 	s.opened[s.sideOf(st.id)]--
 	delete(s.streams, st.id)
+	if s.err == nil { // nobody needs to accept what was reset
+		s.queue = slices.DeleteFunc(s.queue, func(other *stream) bool { return other == st })
+	}
 	s.room.Broadcast()
 }
 
@@ -87,7 +91,7 @@ func (s *session) failLocked(err error) {
 		if err == errSessionClosed {
 			st.shut()
 		} else {
-			s.offer(st)
+			s.offer(st) // also when the library has not accepted it in time: all that it is needed for is over
 		}
 	}
 	s.room.Broadcast()

@@ -203,8 +203,8 @@ func (s *session) receiveFIN(st *stream) {
 }
 
 func (s *session) receivePing(h header) error {
-	if level := s.pings.add(time.Now()); level > pingBurst {
-		return &LimitError{LimitPings, int64(level), pingBurst}
+	if level := int64(s.pings.add(time.Now())); level > pingBurst {
+		return &LimitError{LimitPings, level, pingBurst}
 	}
 	switch {
 	case h.id != 0:

@@ -30,7 +30,7 @@ type session struct {
 	client  bool
 	backlog int // of the library: streams opened and not yet acknowledged, and opened by the peer and not yet attached
 	started time.Time
-	accepts chan *stream  // named streams for Accept; capacity MaxStreams, beyond it they are reset; never closed
+	arrival chan struct{} // capacity 1: there may be something in queue; never closed
 	done    chan struct{} // closed by failLocked
 	written chan struct{} // closed by write when it ends
 
@@ -54,9 +54,10 @@ type session struct {
 	pending *stream            // of Open
 	room    sync.Cond          // Open waits for it
 
-	attaching bool // the goroutine attach runs
-	handed    int  // streams that the library has not yet given to attach
-	waiting   int  // streams that we opened and the library has seen no ACK of
+	queue     []*stream // for Accept
+	attaching bool      // the goroutine attach runs
+	handed    int       // streams that the library has not yet given to attach
+	waiting   int       // streams that we opened and the library has seen no ACK of
 	notes     []byte
 	releasing int // ACKs in notes
 
@@ -87,7 +88,7 @@ func newSession(carrier net.Conn, cfg *Config, client bool) (*session, error) {
 		client:  client,
 		backlog: 2 * c.MaxStreams,
 		started: time.Now(),
-		accepts: make(chan *stream, c.MaxStreams),
+		arrival: make(chan struct{}, 1),
 		done:    make(chan struct{}),
 		written: make(chan struct{}),
 		streams: make(map[uint32]*stream),
