@@ -215,7 +215,7 @@ func TestIdleMemory(t *testing.T) {
 		exchange := func(size int) {
 			t.Helper()
 			go func() { _, _ = client.Write(make([]byte, size)) }()
-			if _, err := io.ReadFull(server, make([]byte, size)); err != nil {
+			if _, err := io.ReadFull(&chunked{server, 1000}, make([]byte, size)); err != nil {
 				t.Fatal(err)
 			}
 		}
