@@ -48,7 +48,8 @@ type conn struct {
 	closed    chan struct{} // closed by Close, first thing
 	ended     chan struct{} // closed when nothing more will come: end received or failed
 	confirmed chan struct{} // closed when the other end confirmed our end of the stream
-	lost      chan struct{} // closed when the link is gone, after the end or without it
+	lost      chan struct{} // closed when the link is gone, after the end or without it, and all it brought is in the queue
+	cut       chan struct{} // closed when nothing can be sent any more
 	closeOnce sync.Once
 	closeErr  error // written inside closeOnce
 
@@ -56,6 +57,7 @@ type conn struct {
 	queue ring  // arrived, not read
 	eof   bool  // the end of the stream arrived
 	err   error // why the connection failed
+	cause error // what unwritable was told first
 }
 
 func newConn(cfg *Config) *conn {
@@ -64,7 +66,7 @@ func newConn(cfg *Config) *conn {
 		rdeadline: newDeadline(), wdeadline: newDeadline(),
 		readLock: make(chan struct{}, 1), writeLock: make(chan struct{}, 1),
 		readable: make(chan struct{}, 1), space: make(chan struct{}, 1), low1: make(chan struct{}, 1),
-		closed: make(chan struct{}), ended: make(chan struct{}), lost: make(chan struct{}), confirmed: make(chan struct{}),
+		closed: make(chan struct{}), ended: make(chan struct{}), lost: make(chan struct{}), confirmed: make(chan struct{}), cut: make(chan struct{}),
 	}
 }
 
@@ -137,7 +139,7 @@ func (c *conn) Write(p []byte) (n int, err error) {
 		}
 		k := min(len(p), c.message)
 		if err := c.link.send(p[:k], false); err != nil {
-			c.fail(err)
+			c.unwritable(err)
 			return n, c.endError()
 		}
 		n += k
@@ -153,7 +155,7 @@ func (c *conn) room() error {
 		switch {
 		case isDone(c.closed):
 			return ErrClosed
-		case isDone(c.ended):
+		case isDone(c.ended), isDone(c.cut):
 			return c.endError()
 		case isDone(c.wdeadline.wait()):
 			return os.ErrDeadlineExceeded
@@ -163,6 +165,7 @@ func (c *conn) room() error {
 		select {
 		case <-c.low1:
 		case <-c.ended:
+		case <-c.cut:
 		case <-c.closed:
 		case <-c.wdeadline.wait():
 		}
@@ -194,11 +197,18 @@ func (c *conn) await(put chan<- struct{}, take <-chan struct{}, d *deadline) err
 func (c *conn) endError() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.eof {
+	switch {
+	case c.eof:
 		return ErrPeerClosed
+	case c.err != nil:
+		return c.err
+	case c.cause != nil:
+		return failure(c.cause)
 	}
-	return c.err
+	return nil
 }
+
+func failure(err error) error { return fmt.Errorf("wrtc: %w: %w", ErrFailed, err) }
 
 // Close sends what was written and the end of the stream, waits until the other end has it or linger has passed, and then takes the
 // PeerConnection down. The error says that written bytes may be lost.
@@ -220,7 +230,7 @@ func (c *conn) flush() error {
 		c.link.setLow(0)
 		if !isDone(c.ended) {
 			if err := c.link.send(nil, false); err != nil {
-				c.fail(err)
+				c.unwritable(err) // what came in may still hold the other end's confirmation
 			}
 		}
 		timeout := time.NewTimer(linger)
@@ -323,9 +333,22 @@ func (c *conn) fail(err error) {
 	if c.eof {
 		return
 	}
-	c.err = fmt.Errorf("wrtc: %w: %w", ErrFailed, err)
+	if c.cause != nil { // it came first
+		err = c.cause
+	}
+	c.err = failure(err)
 	close(c.ended)
 	token(c.readable)
+}
+
+// unwritable ends writing; fail follows when what has arrived is in the queue.
+func (c *conn) unwritable(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cause == nil {
+		c.cause = err
+		close(c.cut)
+	}
 }
 
 // drained is called by the link when buffered fell to the mark that setLow set.

@@ -146,6 +146,26 @@ func TestCloseLingers(t *testing.T) {
 	})
 }
 
+// What arrived before the other end closed and went away is read whole, however late the reader is.
+func TestLateReader(t *testing.T) {
+	inLab(t, nil, func(t *testing.T, l *lab) {
+		a, b := pair(t, l.a, l.b)
+		want := randomBytes(2 * maxQueued) // more than the queue, less than SCTP's window
+		_, err := a.Write(want)
+		check(t, err)
+		check(t, a.Close()) // acknowledged by SCTP, not confirmed by the reader
+		time.Sleep(time.Minute)
+		if _, err := b.Write([]byte{1}); !errors.Is(err, ErrFailed) {
+			t.Errorf("write: %v", err)
+		}
+		got, err := io.ReadAll(b)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("read %d bytes, %v", len(got), err)
+		}
+		check(t, b.Close())
+	})
+}
+
 // The other end's host disappears.
 func TestPartition(t *testing.T) {
 	inLab(t, nil, func(t *testing.T, l *lab) {

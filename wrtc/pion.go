@@ -22,8 +22,8 @@ func pionConfig(cfg *Config) webrtc.Configuration {
 	return pc
 }
 
-// watch reports what the PeerConnection does to the negotiation and the connection.
-func watch(pc *webrtc.PeerConnection, c *conn, p *progress) {
+// watch reports what the PeerConnection does: lost says that it is of no more use.
+func watch(pc *webrtc.PeerConnection, p *progress, lost func(error)) {
 	pc.OnICECandidate(func(i *webrtc.ICECandidate) {
 		if i == nil {
 			p.endOfCandidates()
@@ -44,7 +44,7 @@ func watch(pc *webrtc.PeerConnection, c *conn, p *progress) {
 		case webrtc.ICEConnectionStateConnected, webrtc.ICEConnectionStateCompleted:
 			p.iceConnected()
 		case webrtc.ICEConnectionStateFailed:
-			c.fail(errors.New("no working pair of addresses (ICE failed)"))
+			lost(errors.New("no working pair of addresses (ICE failed)"))
 		}
 	})
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
@@ -52,7 +52,7 @@ func watch(pc *webrtc.PeerConnection, c *conn, p *progress) {
 		case webrtc.PeerConnectionStateConnected:
 			p.dtlsConnected()
 		case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
-			c.fail(fmt.Errorf("peer connection is %v", s))
+			lost(fmt.Errorf("peer connection is %v", s))
 		}
 	})
 }

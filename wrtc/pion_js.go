@@ -62,7 +62,7 @@ func (w *WebRTC) newLink(c *conn, p *progress) (link, error) {
 		close(l.gone)
 	})
 	dc.OnOpen(p.opened)
-	watch(pc, c, p)
+	watch(pc, p, c.fail)
 	return l, nil
 }
 

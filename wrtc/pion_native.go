@@ -37,13 +37,14 @@ const (
 // shutFlushes: pion's GracefulClose throws away what is not acknowledged (pion/sctp#361).
 const shutFlushes = false
 
-// pionLink is the link over pion. Its fields are set by newLink and by the open callback (raw, before progress.opened).
+// pionLink is the link over pion. Its fields are set by newLink, by start, and raw by the open callback.
 type pionLink struct {
 	conn     *conn
 	prog     *progress
 	pc       *webrtc.PeerConnection
 	dc       *webrtc.DataChannel
-	raw      datachannel.ReadWriteCloser
+	mu       sync.Mutex // guards raw until progress.opened
+	raw      datachannel.ReadWriteCloserDeadliner
 	sctpDone chan struct{} // closed when the association, once established, has ended
 	readEnd  chan struct{} // closed when nothing more can be read; nil before start
 	readDone chan struct{} // closed when the reader goroutine has ended; nil before start
@@ -90,15 +91,17 @@ func (w *WebRTC) newLink(c *conn, p *progress) (link, error) {
 	l.dc.SetBufferedAmountLowThreshold(uint64(c.low))
 	l.dc.OnBufferedAmountLow(c.drained)
 	l.dc.OnOpen(func() {
-		raw, err := l.dc.Detach()
+		raw, err := l.dc.DetachWithDeadline()
 		if err != nil {
 			c.fail(err)
 			return
 		}
+		l.mu.Lock()
 		l.raw = raw
+		l.mu.Unlock()
 		p.opened()
 	})
-	watch(pc, c, p)
+	watch(pc, p, l.lost)
 	return l, nil
 }
 
@@ -111,6 +114,20 @@ func (l *pionLink) start() {
 		close(l.readEnd)
 		l.close()
 	}()
+}
+
+// lost is called when the PeerConnection has failed or closed. What had arrived by then, perhaps the end of the stream, is still in the channel: writing is
+// over at once, and the reader ends when it has taken that.
+func (l *pionLink) lost(err error) {
+	l.mu.Lock()
+	raw := l.raw
+	l.mu.Unlock()
+	if raw == nil {
+		l.conn.fail(err)
+		return
+	}
+	l.conn.unwritable(err)
+	_ = raw.SetReadDeadline(time.Now())
 }
 
 // close takes everything down. The reader calls it when the other end has gone, so that the user's Close mostly finds it done: after an
