@@ -143,6 +143,7 @@ func (c *Conn) Write(p []byte) (written int, err error) {
 		}
 		if turn || !c.out.writing {
 			turn, c.out.writing = true, true
+			before := written
 			for {
 				n := c.out.put(p[written:], now)
 				if written += n; written == len(p) {
@@ -152,7 +153,9 @@ func (c *Conn) Write(p []byte) (written int, err error) {
 					break
 				}
 			}
-			c.link.change.Broadcast()
+			if written > before { // else two full writers would wake each other for ever
+				c.link.change.Broadcast()
+			}
 		}
 		if c.out.readerGone {
 			c.in.wakeReader(now)

@@ -258,3 +258,16 @@ func TestNegativeConfigPanics(t *testing.T) {
 		}()
 	}
 }
+
+// Two ends that write into full buffers wait; they do not keep each other busy, so that a bubble's clock moves on.
+func TestBothEndsFull(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		a, b := memnet.PipeConfig{Buffer: 1}.Pipe()
+		for _, c := range []*memnet.Conn{a, b} {
+			go c.Write(make([]byte, 10))
+		}
+		time.Sleep(time.Second)
+		a.Close()
+		b.Close()
+	})
+}
