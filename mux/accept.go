@@ -20,7 +20,7 @@ func (s *session) Accept(ctx context.Context) (Stream, error) {
 	}
 }
 
-// next takes the first stream from the queue. With an empty queue it returns nil, or why there will be no more.
+// next takes the first stream from the queue. When there is none it returns nil, or why there will be none.
 func (s *session) next() (Stream, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -28,6 +28,9 @@ func (s *session) next() (Stream, error) {
 		return nil, s.err
 	}
 	st := s.queue[0]
+	if st.ys == nil && s.err == nil {
+		return nil, nil // attach is about to announce it; after the session's end it is not needed
+	}
 	s.queue = s.queue[1:]
 	if len(s.queue) > 0 {
 		s.announce()
@@ -90,7 +93,7 @@ func (s *session) attach() {
 				st.acked = true
 				s.sendControl(st, header{kind: frameWindow, flags: flagACK, id: st.id}, false)
 			}
-			s.offer(st)
+			s.announce()
 		}
 		s.attaching = s.handed > 0
 		more := s.attaching
@@ -98,15 +101,5 @@ func (s *session) attach() {
 		if !more {
 			return
 		}
-	}
-}
-
-// offer puts a stream in the queue of Accept when it is complete. The queue needs no bound of its own: it has only streams
-// that count as opened by the peer, see settle.
-func (s *session) offer(st *stream) {
-	if st.named && !st.offered && (st.ys != nil || s.err != nil) {
-		st.offered = true
-		s.queue = append(s.queue, st)
-		s.announce()
 	}
 }

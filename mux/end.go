@@ -90,8 +90,6 @@ func (s *session) failLocked(err error) {
 		}
 		if err == errSessionClosed {
 			st.shut()
-		} else {
-			s.offer(st) // also when the library has not accepted it in time: all that it is needed for is over
 		}
 	}
 	s.room.Broadcast()

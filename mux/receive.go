@@ -184,7 +184,8 @@ func (s *session) arrived(st *stream) {
 		s.consume(st, n)
 		st.name, st.named = name, true
 		st.timer.Stop()
-		s.offer(st)
+		s.queue = append(s.queue, st) // it has only streams that count as opened by the peer, see settle: that is its bound
+		s.announce()
 	}
 	st.canRead.Broadcast()
 }

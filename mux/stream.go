@@ -21,7 +21,6 @@ type stream struct {
 	ys      *yamux.Stream // the library's half; nil until the library has accepted it
 
 	named   bool // the name has arrived or was sent
-	offered bool // to Accept
 	acked   bool // an ACK was sent or received
 	finIn   bool // the peer has ended its direction
 	finOut  bool // FIN is queued

@@ -1,0 +1,261 @@
+package mux_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/peer-exchange/exchange/internal/bubble"
+	"github.com/peer-exchange/exchange/internal/memnet"
+	"github.com/peer-exchange/exchange/mux"
+)
+
+// flood opens n streams and writes on each as much as the other side takes, for ever.
+func flood(t *testing.T, from, to mux.Session, n int) {
+	for range n {
+		a, _ := open(t, from, to)
+		go a.Write(make([]byte, 64<<20))
+	}
+}
+
+// roundTrip checks that a stream between the two works.
+func roundTrip(t *testing.T, from, to mux.Session) {
+	t.Helper()
+	a, b := open(t, from, to)
+	defer a.Close()
+	defer b.Close()
+	a.Write([]byte("still"))
+	got := make([]byte, 5)
+	if _, err := io.ReadFull(b, got); err != nil || string(got) != "still" {
+		t.Fatalf("got %q, %v", got, err)
+	}
+}
+
+// A peer whose streams nobody reads fills what it was promised and not a byte more, and others are not held up.
+func TestSessionBytes(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		p := memoryPair(t)
+		flood(t, p.client, p.server, 40)
+		synctest.Wait()
+		st := p.server.Stats()
+		if want := 40 * (mux.Window - len("\x04test")); st.Buffered != want {
+			t.Errorf("buffered %d, want %d", st.Buffered, want)
+		}
+		if st.Promised != 40*mux.Window || st.Promised > mux.DefaultSessionBytes {
+			t.Errorf("promised %d", st.Promised)
+		}
+		roundTrip(t, p.client, p.server)
+		roundTrip(t, p.server, p.client)
+		p.client.Close()
+		p.server.Close()
+	})
+}
+
+// slowPair is a pair over a link of 40 ms round trip.
+func slowPair(t testing.TB, client, server *mux.Config) pair {
+	a, b := memnet.PipeConfig{Delay: 20 * time.Millisecond, Buffer: 64 << 20}.Pipe()
+	return connect(t, a, b, client, server)
+}
+
+// pump writes n bytes from a to b and returns how long it took until they were read.
+func pump(t *testing.T, a, b mux.Stream, n int64) time.Duration {
+	t.Helper()
+	start := time.Now()
+	go io.CopyN(a, zeros{}, n)
+	if _, err := io.CopyN(io.Discard, b, n); err != nil {
+		t.Fatal(err)
+	}
+	return time.Since(start)
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
+
+// With 40 ms a window of 256 KiB carries 6.5 MB/s, and one of 16 MiB 400 MB/s.
+func TestWindowGrows(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		p := slowPair(t, nil, nil)
+		a, b := open(t, p.client, p.server)
+		pump(t, a, b, 64<<20)
+		took := pump(t, a, b, 256<<20)
+		if rate := 256 / took.Seconds(); rate < 200 {
+			t.Errorf("%.0f MiB/s with the window grown", rate)
+		}
+		st := p.server.Stats()
+		if st.Promised != mux.DefaultMaxStreamWindow {
+			t.Errorf("window %d, want %d", st.Promised, mux.DefaultMaxStreamWindow)
+		}
+		if st.RTT != 40*time.Millisecond {
+			t.Errorf("round trip %v", st.RTT)
+		}
+		c, d := open(t, p.client, p.server) // what is left to grow by is less than it asks for
+		pump(t, c, d, 64<<20)
+		if st := p.server.Stats(); st.Promised > mux.DefaultSessionBytes-126*mux.Window {
+			t.Errorf("promised %d to two streams", st.Promised)
+		}
+		a.Close()
+		b.Close()
+		c.Close()
+		d.Close()
+		synctest.Wait()
+		time.Sleep(time.Second)
+		if st := p.server.Stats(); st.Promised != 0 || st.Buffered != 0 {
+			t.Errorf("after Close: %+v", st)
+		}
+		p.client.Close()
+		p.server.Close()
+	})
+}
+
+// A reader that takes its time is no reason for a larger window.
+func TestWindowOfSlowReader(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		p := slowPair(t, nil, nil)
+		a, b := open(t, p.client, p.server)
+		go io.CopyN(a, zeros{}, 8<<20)
+		buf := make([]byte, 64<<10)
+		for n := 0; n < 8<<20; {
+			m, err := b.Read(buf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += m
+			time.Sleep(time.Duration(m) * time.Second / (1 << 20)) // 1 MiB/s
+		}
+		if st := p.server.Stats(); st.Promised != mux.Window {
+			t.Errorf("window %d, want %d", st.Promised, mux.Window)
+		}
+		p.client.Close()
+		p.server.Close()
+	})
+}
+
+// Two sessions have one budget; neither grows into what is kept for new streams; all comes back.
+func TestBudget(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		const limit = 8 << 20
+		budget := mux.NewBudget(limit)
+		cfg := &mux.Config{Budget: budget}
+		one, two := slowPair(t, nil, cfg), slowPair(t, nil, cfg)
+		a, b := open(t, one.client, one.server)
+		c, d := open(t, two.client, two.server)
+		pump(t, a, b, 64<<20)
+		pump(t, c, d, 1<<20)
+		go a.Write(make([]byte, 64<<20))
+		go c.Write(make([]byte, 64<<20))
+		time.Sleep(time.Minute)
+		if used := budget.Used(); used != limit*3/4 {
+			t.Errorf("used %d, want three quarters of %d", used, limit)
+		}
+		if held := one.server.Stats().Buffered + two.server.Stats().Buffered; held > limit*3/4 || held < limit/3 {
+			t.Errorf("buffered %d", held)
+		}
+		for range limit / 4 / mux.Window {
+			open(t, two.client, two.server)
+		}
+		if used := budget.Used(); used != limit {
+			t.Errorf("used %d, want %d", used, limit)
+		}
+		refused, err := two.client.Open(t.Context(), "one too many")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := refused.Read(make([]byte, 1)); err != mux.ErrReset {
+			t.Errorf("stream beyond the budget: %v", err)
+		}
+		_, err = one.server.Open(t.Context(), "of our own")
+		var over *mux.LimitError
+		if !errors.As(err, &over) || over.Limit != mux.LimitBudgetBytes || over.Max != limit {
+			t.Errorf("open beyond the budget: %v", err)
+		}
+		for _, p := range []pair{one, two} {
+			p.client.Close()
+			p.server.Close()
+		}
+		if used := budget.Used(); used != 0 {
+			t.Errorf("%d left", used)
+		}
+	})
+}
+
+// Open waits for the limits that the peer has too, so that it never meets them.
+func TestOpenWaits(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		p := memoryPair(t)
+		var ends []mux.Stream
+		for range mux.DefaultMaxStreams {
+			a, b := open(t, p.client, p.server)
+			ends = append(ends, a, b)
+		}
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errors.New("enough"))
+		defer cancel()
+		if _, err := p.client.Open(ctx, "waits"); err == nil || err.Error() != "enough" {
+			t.Fatalf("got %v", err)
+		}
+		opened := make(chan error)
+		go func() {
+			_, err := p.client.Open(context.Background(), "waits")
+			opened <- err
+		}()
+		synctest.Wait()
+		ends[0].Close()
+		ends[1].Close()
+		if err := <-opened; err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			_, err := p.client.Open(context.Background(), "waits")
+			opened <- err
+		}()
+		synctest.Wait()
+		p.client.Close()
+		if err := <-opened; err == nil {
+			t.Fatal("opened on a closed session")
+		}
+		p.server.Close()
+	})
+}
+
+// More streams a second than the peer allows are not opened, and none is reset.
+func TestOpenRate(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		p := memoryPair(t)
+		start := time.Now()
+		const count = 1000
+		for range count {
+			roundTrip(t, p.client, p.server)
+		}
+		// All above half of the burst go at 100 a second.
+		if took := time.Since(start); took < 8900*time.Millisecond || took > 9100*time.Millisecond {
+			t.Errorf("took %v", took)
+		}
+		p.client.Close()
+		p.server.Close()
+	})
+}
+
+func TestConfig(t *testing.T) {
+	a, b := memnet.Pipe()
+	defer a.Close()
+	defer b.Close()
+	for field, cfg := range map[string]mux.Config{
+		"MaxStreams":       {MaxStreams: -1},
+		"MaxStreamWindow":  {MaxStreamWindow: mux.Window - 1},
+		"SessionBytes":     {SessionBytes: 128*mux.Window - 1},
+		"StreamsPerSecond": {StreamsPerSecond: -1},
+		"StreamBurst":      {StreamBurst: 1},
+		"NameTimeout":      {NameTimeout: -1},
+	} {
+		_, err := mux.Client(a, &cfg)
+		if want := "mux: Config." + field; err == nil || len(err.Error()) < len(want) || err.Error()[:len(want)] != want {
+			t.Errorf("%s: got %v", field, err)
+		}
+	}
+	if _, err := a.Write([]byte("x")); err != nil {
+		t.Errorf("the carrier was touched: %v", err)
+	}
+}
