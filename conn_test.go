@@ -112,7 +112,7 @@ func pipeOverWebRTC() (net.Conn, net.Conn, func(), error) {
 }
 
 func loopback() *exchange.Config {
-	transport, err := wrtc.New(&wrtc.Config{Loopback: true})
+	transport, err := wrtc.New(&wrtc.Config{Loopback: true, Interface: func(name string) bool { return name == "lo" }})
 	if err != nil {
 		panic(err)
 	}
