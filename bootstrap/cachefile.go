@@ -33,6 +33,9 @@ func readCache(path string) ([]byte, error) {
 // writeCache replaces the file in one step: whoever reads it, also after a
 // crash, finds the old text or the new.
 func writeCache(path string, data []byte) (err error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%q is not a regular file", path)
+	}
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*") // mode 0600
 	if err != nil {
@@ -49,9 +52,6 @@ func writeCache(path string, data []byte) (err error) {
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
-	}
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("%q is not a regular file", path)
 	}
 	if err = os.Rename(f.Name(), path); err != nil {
 		return err

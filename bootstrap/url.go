@@ -46,6 +46,9 @@ func ParseURL(s string) (URL, error) {
 		return URL{}, fmt.Errorf("bootstrap: URL of %d bytes: at most %d are allowed", len(s), maxURLBytes)
 	}
 	u, err := parseURL(s)
+	if err == nil && len(u.String()) > maxURLBytes {
+		err = fmt.Errorf("has more than %d bytes when escaped", maxURLBytes)
+	}
 	if err != nil {
 		return URL{}, fmt.Errorf("bootstrap: URL %q: %w", withoutUser(s), err)
 	}
@@ -85,9 +88,6 @@ func parseURL(s string) (URL, error) {
 	if pinned {
 		if u.Peer, err = identity.ParseID(pin); err != nil {
 			return URL{}, fmt.Errorf("after # must stand a peer ID: %w", err)
-		}
-		if u.Peer.IsZero() {
-			return URL{}, errors.New("after # stands the peer ID of nobody")
 		}
 	}
 	return u, nil

@@ -41,11 +41,7 @@ func tcpPair(tb testing.TB) (client, server net.Conn) {
 // gorillaPair is what Dial and Listen use.
 func gorillaPair(tb testing.TB) (client, server net.Conn) {
 	accepted := make(chan net.Conn, 1)
-	url := serveHTTP(tb, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if conn, err := upgrade(w, r); err == nil {
-			accepted <- conn
-		}
-	}))
+	url := serveHTTP(tb, upgradeHandler(accepted))
 	u, err := ParseURL(url)
 	if err != nil {
 		tb.Fatal(err)
@@ -64,6 +60,15 @@ func coderPair(tb testing.TB) (client, server net.Conn) {
 		tb.Fatal(err)
 	}
 	return client, <-accepted
+}
+
+// upgradeHandler is what Listen does at its path.
+func upgradeHandler(accepted chan<- net.Conn) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if conn, err := upgrade(w, r); err == nil {
+			accepted <- conn
+		}
+	})
 }
 
 // serveHTTP serves h on loopback until the test ends and returns its ws URL.
