@@ -2,6 +2,7 @@ package mux
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -24,14 +25,14 @@ func (s *session) Accept(ctx context.Context) (Stream, error) {
 func (s *session) next() (Stream, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.queue) == 0 || s.err == errSessionClosed {
+	if len(s.queue) == 0 {
 		return nil, s.err
 	}
 	st := s.queue[0]
 	if st.ys == nil && s.err == nil {
 		return nil, nil // attach is about to announce it; after the session's end it is not needed
 	}
-	s.queue = s.queue[1:]
+	s.queue = slices.Delete(s.queue, 0, 1)
 	if len(s.queue) > 0 {
 		s.announce()
 	}

@@ -33,7 +33,7 @@ func (s *session) abort(st *stream) {
 
 // settle takes the promise to st back, when it has ended and holds nothing.
 func (s *session) settle(st *stream) {
-	if !st.ended || st.buf.size > 0 || st.settled {
+	if !st.ended || st.buf.size > 0 || st.buf.filling || st.settled {
 		return
 	}
 	st.settled = true
@@ -51,8 +51,19 @@ func (s *session) settle(st *stream) {
 // Close implements [Session].
 func (s *session) Close() error {
 	s.fail(errSessionClosed)
+	s.mu.Lock()
+	s.queue = nil
+	for _, st := range s.streams { // those that have something left to read
+		st.shut()
+	}
+	s.mu.Unlock()
 	<-s.written
 	s.closeCarrier()
+	s.mu.Lock()
+	if s.linger != nil {
+		s.linger.Stop()
+	}
+	s.mu.Unlock()
 	s.yamux.Close()
 	s.attached.Wait()
 	return nil
@@ -87,9 +98,6 @@ func (s *session) failLocked(err error) {
 		s.end(st)
 		if st.err == nil {
 			st.err = streamErr
-		}
-		if err == errSessionClosed {
-			st.shut()
 		}
 	}
 	s.room.Broadcast()

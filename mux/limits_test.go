@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -258,4 +259,54 @@ func TestConfig(t *testing.T) {
 	if _, err := a.Write([]byte("x")); err != nil {
 		t.Errorf("the carrier was touched: %v", err)
 	}
+}
+
+// Streams that are opened and reset while the peer is silent leave room: the library hears of their end from a ping.
+func TestOpenAndResetAtQuietPeer(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		a, b := memnet.PipeConfig{Buffer: 1 << 20}.Pipe()
+		s, err := mux.Client(a, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		peer := &rawPeer{t, b}
+		var answer atomic.Bool
+		answer.Store(true)
+		go func() {
+			for {
+				g, err := peer.next()
+				if err != nil {
+					return
+				}
+				if g.kind == ping && g.flags == syn && answer.Load() {
+					peer.send(frame(ping, ack, 0, g.length))
+				}
+			}
+		}()
+		cycle := func(ctx context.Context, n int) error {
+			for range n {
+				st, err := s.Open(ctx, "x")
+				if err != nil {
+					return err
+				}
+				st.Reset()
+			}
+			return nil
+		}
+		start := time.Now()
+		if err := cycle(t.Context(), 1000); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took > 9100*time.Millisecond {
+			t.Errorf("took %v, the rate alone takes 9 s", took)
+		}
+		answer.Store(false) // a dead peer: Open waits, and heeds its context
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := cycle(ctx, 1000); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		s.Close()
+		b.Close()
+	})
 }

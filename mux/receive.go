@@ -149,7 +149,8 @@ func (s *session) receiveData(h header) error {
 			s.arrived(st)
 		}
 	}
-	if left > 0 && !st.ended { // closed in the middle
+	s.settle(st)               // if it ended in the middle
+	if left > 0 && !st.ended { // or was closed
 		s.abort(st)
 	}
 	if h.has(flagFIN) && !st.ended {

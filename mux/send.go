@@ -14,7 +14,7 @@ const (
 	bulkLaneBytes    = 2 * (headerBytes + frameBytes) // queued frames of the other kind
 	joinBytes        = 16 << 10                       // two lanes with no more than that become one Write
 	maxControlBytes  = 64 << 10                       // control frames that the carrier has not taken
-	idleLaneBytes    = 4 << 10                        // what a lane keeps when nothing large was sent for calm
+	idleLaneBytes    = 1 << 10                        // the largest buffers that are kept when nothing large was sent for calm
 	calm             = time.Second
 )
 
@@ -27,7 +27,6 @@ type sender struct {
 	batch        uint64 // number of the batch that is gathering
 	control      int    // bytes of control frames in it
 	due          bool   // something in it should go now
-	busy         bool   // the carrier is taking the batch before
 	wake         sync.Cond
 	lastBulk     time.Time
 }
@@ -120,33 +119,44 @@ func (s *sender) queued() int { return len(s.urgent.buf) + len(s.bulk.buf) }
 
 // take returns the batch and begins the next.
 func (s *sender) take() (urgent, bulk []byte) {
-	urgent, bulk = s.urgent.buf, s.bulk.buf
-	now := time.Now()
+	urgent, bulk = s.urgent.swap(), s.bulk.swap()
 	if len(bulk) > 0 {
-		s.lastBulk = now
-	} else if cap(bulk) > 0 && now.Sub(s.lastBulk) > calm {
-		s.bulk.buf, s.bulk.spare, s.urgent.spare, bulk = nil, nil, nil, nil
+		s.lastBulk = time.Now()
 	}
 	if len(urgent) > 0 && len(urgent)+len(bulk) <= joinBytes {
 		urgent, bulk = append(urgent, bulk...), bulk[:0]
 	}
-	s.urgent.buf, s.urgent.spare = s.urgent.spare[:0], nil
-	s.bulk.buf, s.bulk.spare = s.bulk.spare[:0], nil
 	s.batch++
 	s.control = 0
 	s.due = false
-	s.busy = true
 	s.urgent.callNext()
 	s.bulk.callNext()
 	return urgent, bulk
 }
 
-// taken gives the buffers of a batch back.
+// taken gives the buffers of a batch back to be used again, unless they are large and nothing large was sent for a while.
 func (s *sender) taken(urgent, bulk []byte) {
-	s.busy = false
 	s.urgent.spare, s.bulk.spare = urgent, bulk
-	if cap(urgent) > idleLaneBytes && s.bulk.buf == nil && s.bulk.spare == nil {
-		s.urgent.spare = nil
+	if time.Since(s.lastBulk) > calm {
+		s.urgent.shrink()
+		s.bulk.shrink()
+	}
+}
+
+// swap returns the buffer and goes on with the spare one.
+func (l *lane) swap() []byte {
+	b := l.buf
+	l.buf, l.spare = l.spare[:0], nil
+	return b
+}
+
+// shrink lets go of large buffers that hold nothing.
+func (l *lane) shrink() {
+	if cap(l.spare) > idleLaneBytes {
+		l.spare = nil
+	}
+	if len(l.buf) == 0 && cap(l.buf) > idleLaneBytes {
+		l.buf = nil
 	}
 }
 

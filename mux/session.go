@@ -13,7 +13,7 @@ import (
 
 const (
 	lingerTime  = time.Second // how long an ended session waits for the carrier to take what is queued
-	readerBytes = 2 << 10     // what is read ahead of a frame; the data of large frames is read past it
+	readerBytes = 1 << 10     // what is read ahead of a frame; the data of large frames is read past it
 )
 
 // Sides of a session, as indices.
@@ -77,7 +77,7 @@ type session struct {
 	rtt      time.Duration
 }
 
-func newSession(carrier net.Conn, cfg *Config, client bool) (*session, error) {
+func newSession(carrier net.Conn, cfg *Config, client bool) (Session, error) {
 	c, err := cfg.withDefaults(carrier)
 	if err != nil {
 		return nil, err
