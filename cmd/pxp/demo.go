@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -73,9 +73,9 @@ With --json, one JSON object a line on stdout and nothing else there:
 }
 
 func (o *demoOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
-	log := slog.New(slog.DiscardHandler)
+	log := noLogs
 	if o.verbose {
-		log = newLogger(stderr, true)
+		log = newLogs(stderr, true, true)
 	}
 	start := time.Now()
 	out := &output{w: stdout, json: o.json}
@@ -84,7 +84,7 @@ func (o *demoOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err == nil {
 		err = failed(out.failed(), "")
 	}
-	if f, ok := err.(*failure); ok { //nolint:errorlint // our own, not wrapped
+	if f, ok := errors.AsType[*failure](err); ok {
 		out.emitError(f)
 	}
 	return err

@@ -45,7 +45,8 @@ func (d *demo) startNodes() error {
 }
 
 func (d *demo) startNode(name, network string) (*demoNode, error) {
-	transport, err := wrtc.New(&wrtc.Config{Loopback: true, Interface: isLoopback, Logger: d.log.With("node", name)})
+	log := d.log.with(name)
+	transport, err := wrtc.New(&wrtc.Config{Loopback: true, Interface: isLoopback, Logger: log.transport})
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +56,7 @@ func (d *demo) startNode(name, network string) (*demoNode, error) {
 	n.ex, err = exchange.New(network, &exchange.Config{
 		Agent:     agentName(),
 		Transport: transport,
-		Logger:    d.log.With("node", name),
+		Logger:    log.node,
 		OnEvent: func(e exchange.Event) {
 			<-ready
 			d.heard(n, e)

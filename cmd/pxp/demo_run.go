@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"strings"
 	"sync"
@@ -17,7 +16,7 @@ import (
 // demo is one run of the demo.
 type demo struct {
 	out   *output
-	log   *slog.Logger
+	log   logs
 	file  *payload
 	start time.Time
 	facts *facts
@@ -32,7 +31,7 @@ type demo struct {
 }
 
 // runDemo runs it. It returns when nothing is left of it.
-func runDemo(ctx context.Context, o *demoOptions, out *output, log *slog.Logger) error {
+func runDemo(ctx context.Context, o *demoOptions, out *output, log logs) error {
 	file, err := openPayload(ctx, o.file, int64(o.size))
 	if err != nil {
 		return failed(fmt.Errorf("the file to send: %w", err), "")

@@ -30,11 +30,12 @@ type nodeOptions struct {
 	json       bool
 	verbose    bool
 
-	loopbackSet bool // --loopback was given
+	loopbackSet bool          // --loopback was given
+	drainTime   time.Duration // how long the orderly end may take
 }
 
 func newNodeCommand() *cobra.Command {
-	var o nodeOptions
+	o := nodeOptions{drainTime: drainTime}
 	cmd := &cobra.Command{
 		Use:   "node --network NAME [--listen URL]... [--bootstrap URL]...",
 		Short: "Run a node of a network until a signal ends it",
@@ -63,7 +64,7 @@ With --json, one JSON object a line on stdout and nothing else there:
              better path to the same peer), "refused", "protocol", "other"
   error      error, url, hint: something did not work; the node goes on if it can
 More events and members may come: ignore those that you do not know. Logs go to
-stderr.`,
+stderr: with --json what an operator should know, else warnings; with -v all.`,
 		Example: `  pxp node --network hello --listen tcp://:8000 --listen ws://:8080/pxp
   pxp node --network hello --bootstrap tcp://example.org:8000 --target 4
   pxp key new me.key
@@ -123,11 +124,14 @@ func (o *nodeOptions) urls() []string {
 	return slices.Concat(o.listen, o.bootstrap)
 }
 
-const minDeadAfter = time.Second
+const (
+	minDeadAfter = time.Second
+	drainTime    = 5 * time.Second
+)
 
 func (o *nodeOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 	out := &output{w: stdout, json: o.json}
-	err := o.runNode(ctx, out, newLogger(stderr, o.verbose))
+	err := o.runNode(ctx, out, newLogs(stderr, !o.json, o.verbose))
 	if err == nil {
 		err = failed(out.failed(), "")
 	}

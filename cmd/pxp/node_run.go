@@ -4,18 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"syscall"
-	"time"
 
 	"github.com/peer-exchange/exchange"
 	"github.com/peer-exchange/exchange/bootstrap"
 	"github.com/peer-exchange/exchange/identity"
 	"github.com/peer-exchange/exchange/wrtc"
 )
-
-// drainTime bounds the orderly end of a node.
-const drainTime = 5 * time.Second
 
 // readyEvent: the node is set up.
 type readyEvent struct {
@@ -29,14 +24,14 @@ func (e *readyEvent) text() string {
 }
 
 // runNode runs the node until ctx ends, then drains it. It returns when nothing is left.
-func (o *nodeOptions) runNode(ctx context.Context, out *output, log *slog.Logger) error {
+func (o *nodeOptions) runNode(ctx context.Context, out *output, log logs) error {
 	ex, err := o.exchange(out, log)
 	if err != nil {
 		return err
 	}
 	defer ex.Close()
 
-	streams := serveStreams(ex, o.echo, log)
+	streams := serveStreams(ex, o.echo, log.node)
 	defer streams.wait()
 	defer ex.Close() // ends what streams waits for
 
@@ -51,7 +46,7 @@ func (o *nodeOptions) runNode(ctx context.Context, out *output, log *slog.Logger
 	keeper, err := bootstrap.Join(ex, &bootstrap.Config{
 		Seeds:  o.bootstrap,
 		Cache:  o.cacheFile,
-		Logger: log,
+		Logger: log.keeper,
 		OnError: func(url string, err error) {
 			out.emit(&errorEvent{URL: url, Error: printable(err.Error())})
 		},
@@ -64,20 +59,20 @@ func (o *nodeOptions) runNode(ctx context.Context, out *output, log *slog.Logger
 	out.emit(&readyEvent{Peer: ex.ID(), Network: o.network})
 
 	<-ctx.Done()
-	log.Info("closing", "cause", context.Cause(ctx), "at most", drainTime)
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	log.node.Info("closing", "cause", context.Cause(ctx), "within", o.drainTime)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.drainTime)
 	defer cancel()
 	keeper.Close()
 	streams.drain()
 	if err := ex.Shutdown(drain); err != nil {
-		log.Warn("not everybody was done", "error", err)
+		log.node.Warn("not everybody was done", "error", err)
 	}
 	return nil
 }
 
 // exchange makes the node's exchange. Its events go to out.
-func (o *nodeOptions) exchange(out *output, log *slog.Logger) (*exchange.Exchange, error) {
-	config := exchange.Config{Agent: o.agent, Logger: log, Limits: o.limits()}
+func (o *nodeOptions) exchange(out *output, log logs) (*exchange.Exchange, error) {
+	config := exchange.Config{Agent: o.agent, Logger: log.node, Limits: o.limits()}
 	var err error
 	if o.keyFile != "" {
 		if config.Identity, err = loadKey(o.keyFile); err != nil {
@@ -89,7 +84,7 @@ func (o *nodeOptions) exchange(out *output, log *slog.Logger) (*exchange.Exchang
 			return nil, err
 		}
 	}
-	if config.Transport, err = wrtc.New(&wrtc.Config{Loopback: o.offersLoopback(), Logger: log}); err != nil {
+	if config.Transport, err = wrtc.New(&wrtc.Config{Loopback: o.offersLoopback(), Logger: log.transport}); err != nil {
 		return nil, failed(err, "")
 	}
 	var ex *exchange.Exchange

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"sync"
 
@@ -87,14 +86,4 @@ func terminal(w io.Writer) (*os.File, bool) {
 		return nil, false
 	}
 	return f, true
-}
-
-// newLogger logs to stderr: warnings and what an operator should know, with
-// verbose everything.
-func newLogger(stderr io.Writer, verbose bool) *slog.Logger {
-	level := slog.LevelInfo
-	if verbose {
-		level = slog.LevelDebug
-	}
-	return slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 }

@@ -305,30 +305,40 @@ func TestThreeProcesses(t *testing.T) {
 	}
 }
 
-// Whoever is killed is missed by the others and found again when it is back.
-func TestKillOne(t *testing.T) {
+// TestKilled kills one of three, each in turn: the others miss it, and all have
+// each other again when it is back. The three trios go through it side by
+// side, since they mostly wait.
+func TestKilled(t *testing.T) {
 	t.Parallel()
-	one, two, three := trio(t)
-	one.kill()
-	two.lacks(one)
-	three.lacks(one)
-	met(one.again(), two, three)
+	var trios [3][3]*process
+	for i := range trios {
+		one, two, three := trio(t)
+		trios[i] = [3]*process{one, two, three}
+	}
+	for i, nodes := range trios {
+		nodes[i].kill()
+	}
+	for i, nodes := range trios {
+		for j, left := range nodes {
+			if j != i {
+				left.lacks(nodes[i])
+			}
+		}
+	}
+	for i := range trios {
+		trios[i][i] = trios[i][i].again()
+	}
+	for _, nodes := range trios {
+		met(nodes[0], nodes[1], nodes[2])
+	}
 }
 
-func TestKillTwo(t *testing.T) {
+// TestSecondSignal ends a node that has nobody to drain, and one that does not
+// get that far.
+func TestSecondSignal(t *testing.T) {
 	t.Parallel()
-	one, two, three := trio(t)
-	two.kill()
-	one.lacks(two)
-	three.lacks(two)
-	met(one, two.again(), three)
-}
-
-func TestKillThree(t *testing.T) {
-	t.Parallel()
-	one, two, three := trio(t)
-	three.kill()
-	one.lacks(three)
-	two.lacks(three)
-	met(one, two, three.again())
+	p := startProcess(t, "node", "--network", "x", "--listen", "tcp://127.0.0.1:0").ready()
+	if code := p.terminate(); code != 0 {
+		t.Errorf("exit status %d after SIGTERM", code)
+	}
 }
