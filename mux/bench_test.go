@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/yamux"
 
@@ -68,7 +70,8 @@ func BenchmarkWrite(b *testing.B) {
 	for _, size := range []int{4 << 10, 32 << 10, 128 << 10} {
 		for _, o := range openers {
 			b.Run(fmt.Sprintf("%dKiB/%s", size>>10, o.name), func(b *testing.B) {
-				w, r := ends2(b, o)
+				open, accept := o.start(b)
+				w, r := ends(b, open, accept)
 				done := make(chan struct{})
 				go func() {
 					defer close(done)
@@ -93,11 +96,6 @@ func BenchmarkWrite(b *testing.B) {
 			})
 		}
 	}
-}
-
-func ends2(b *testing.B, o opener) (net.Conn, net.Conn) {
-	open, accept := o.start(b)
-	return ends(b, open, accept)
 }
 
 func BenchmarkPingPong(b *testing.B) {
@@ -131,14 +129,20 @@ func BenchmarkPingPong(b *testing.B) {
 					defer w.Close()
 				}
 				p := make([]byte, 64)
+				var took []time.Duration
 				for b.Loop() {
+					start := time.Now()
 					if _, err := x.Write(p); err != nil {
 						b.Fatal(err)
 					}
 					if _, err := io.ReadFull(x, p); err != nil {
 						b.Fatal(err)
 					}
+					took = append(took, time.Since(start))
 				}
+				slices.Sort(took)
+				b.ReportMetric(float64(took[len(took)/2])/1e3, "p50-us")
+				b.ReportMetric(float64(took[len(took)*99/100])/1e3, "p99-us")
 				x.Close()
 				y.Close()
 			})

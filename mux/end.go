@@ -110,14 +110,16 @@ func (s *session) sayGoodbye() {
 	if s.linger != nil {
 		s.linger.Stop()
 	}
-	code := uint32(goAwayNormal)
-	if s.err != errSessionClosed {
+	var code uint32
+	var limit *LimitError
+	var protocol *ProtocolError
+	switch {
+	case errors.Is(s.err, errSessionClosed):
+		code = goAwayNormal
+	case errors.As(s.err, &limit), errors.As(s.err, &protocol):
 		code = goAwayProtocol
-		var limit *LimitError
-		var protocol *ProtocolError
-		if !errors.As(s.err, &limit) && !errors.As(s.err, &protocol) {
-			return
-		}
+	default:
+		return
 	}
 	s.polite = true
 	s.linger = time.AfterFunc(lingerTime, s.closeCarrier)

@@ -19,7 +19,7 @@ func (l link) Read(p []byte) (int, error) {
 		}
 		if err := l.receive(); err != nil {
 			l.fail(err)
-			io.Copy(io.Discard, l.in) // until the carrier is closed: one that is closed with unread bytes may lose the last sent
+			_, _ = io.Copy(io.Discard, l.in) // until the carrier is closed: one that is closed with unread bytes may lose the last sent
 			return 0, io.EOF
 		}
 	}

@@ -22,7 +22,7 @@ func (s *session) receive() error {
 		return &carrierError{"read", err}
 	}
 	h := parseHeader(b)
-	s.in.Discard(headerBytes)
+	_, _ = s.in.Discard(headerBytes)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
