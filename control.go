@@ -27,7 +27,7 @@ type control struct {
 	remote identity.ID
 	limits *Limits
 	alive  func() time.Time // when the carrier last brought a byte
-	in     frameReader      // owned by the reader
+	wire   wire
 
 	wmu  sync.Mutex // held while a frame is written
 	wbuf []byte
@@ -42,13 +42,22 @@ type control struct {
 	rtt     time.Duration      // of the last ping answered; guarded by mu
 }
 
-func newControl(stream mux.Stream, remote identity.ID, limits *Limits, alive func() time.Time) *control {
+// wire is the form that control messages have in one version of the protocol.
+type wire interface {
+	// append adds a message to dst; nothing if the version does not have it.
+	append(dst []byte, m pxp.Message) ([]byte, error)
+	// next reads the next message. After a timeout it may be called again.
+	// What is malformed is a *pxp.FormatError. Only the reader calls it.
+	next() (pxp.Message, error)
+}
+
+func newControl(stream mux.Stream, w wire, remote identity.ID, limits *Limits, alive func() time.Time) *control {
 	return &control{
 		stream:  stream,
 		remote:  remote,
 		limits:  limits,
 		alive:   alive,
-		in:      frameReader{r: stream},
+		wire:    w,
 		pending: make(map[uint32]*waiter),
 		ended:   make(chan struct{}),
 	}
@@ -67,7 +76,7 @@ func (c *control) write(m pxp.Message, within time.Duration) error {
 		return errSessionEnded
 	}
 	var err error
-	if c.wbuf, err = pxp.Append(c.wbuf[:0], m); err != nil {
+	if c.wbuf, err = c.wire.append(c.wbuf[:0], m); err != nil {
 		return fmt.Errorf("exchange: %v for peer %s: %w", m.Type(), c.remote.Short(), err)
 	}
 	if err := c.stream.SetWriteDeadline(time.Now().Add(within)); err != nil {
@@ -256,11 +265,7 @@ func (c *control) receive() (pxp.Message, error) {
 
 // read returns the next message, within the stream's own deadline.
 func (c *control) read() (pxp.Message, error) {
-	body, err := c.in.next()
-	if err != nil {
-		return nil, c.readError(err)
-	}
-	m, err := pxp.Decode(body)
+	m, err := c.wire.next()
 	if err != nil {
 		return nil, c.readError(err)
 	}
@@ -339,59 +344,4 @@ func (c *control) latency() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.rtt
-}
-
-// frameReader cuts frames out of a stream. A read that times out may be
-// repeated: what arrived is kept.
-type frameReader struct {
-	r   io.Reader
-	buf []byte // the frame under way, header first
-	n   int    // bytes of it that have arrived
-}
-
-// smallFrame is what a frameReader keeps allocated between frames.
-const smallFrame = 512
-
-// next returns the body of the next frame, valid until the call after.
-// io.EOF means that the stream ended between frames.
-func (f *frameReader) next() ([]byte, error) {
-	if cap(f.buf) == 0 || (f.n == 0 && cap(f.buf) > smallFrame) {
-		f.buf = make([]byte, 0, smallFrame)
-	}
-	if err := f.fill(2); err != nil {
-		return nil, err
-	}
-	length, err := pxp.FrameLen([2]byte(f.buf[:2]))
-	if err != nil {
-		return nil, err
-	}
-	if err := f.fill(2 + length); err != nil {
-		return nil, err
-	}
-	f.n = 0
-	return f.buf[2 : 2+length], nil
-}
-
-// fill reads until want bytes of the frame are there, and no further.
-func (f *frameReader) fill(want int) error {
-	if cap(f.buf) < want {
-		grown := make([]byte, f.n, want)
-		copy(grown, f.buf[:f.n])
-		f.buf = grown
-	}
-	f.buf = f.buf[:want]
-	for f.n < want {
-		n, err := f.r.Read(f.buf[f.n:want])
-		f.n += n
-		if f.n >= want {
-			break
-		}
-		if err == io.EOF && f.n > 0 {
-			return io.ErrUnexpectedEOF
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -108,7 +108,7 @@ func (ex *Exchange) openMux(ctx context.Context, conn net.Conn, o opening, remot
 	}
 	s := &session{
 		ex: ex, remote: remote, dialer: o.dialer, path: o.path, carrier: conn, mux: m,
-		control: newControl(stream, remote, &ex.limits, func() time.Time { return m.Stats().LastReceived }),
+		control: newControl(stream, &wire2{in: frameReader{r: stream}}, remote, &ex.limits, func() time.Time { return m.Stats().LastReceived }),
 		binding: binding,
 		export:  export,
 		started: time.Now(),
@@ -239,7 +239,6 @@ func (s *session) run() {
 	defer close(s.done)
 	err := s.control.run(s.ctx, s.handle)
 	s.end(err)
-	s.mux.Close()
 }
 
 // err is why the session ended; nil while it has not.
@@ -261,11 +260,11 @@ func (s *session) end(err error) {
 			// What has arrived stays readable: it is the carrier that ends, not
 			// the streams. All that the remote wrote came before its bye.
 			s.carrier.Close()
-			<-s.mux.Done()
+			s.mux.Release()
 		} else {
 			s.control.sendBye(codeOf(err), reasonOf(err))
+			s.mux.Close()
 		}
-		s.mux.Close()
 	})
 }
 

@@ -57,6 +57,12 @@ func (s *session) Close() error {
 		st.shut()
 	}
 	s.mu.Unlock()
+	s.Release()
+	return nil
+}
+
+// Release implements [Session].
+func (s *session) Release() {
 	<-s.written
 	s.closeCarrier()
 	s.mu.Lock()
@@ -66,7 +72,6 @@ func (s *session) Close() error {
 	s.mu.Unlock()
 	s.yamux.Close()
 	s.attached.Wait()
-	return nil
 }
 
 // fail ends the session because of err, unless it has ended.

@@ -86,6 +86,10 @@ type Session interface {
 	// Further calls do nothing but wait for the same.
 	Close() error
 
+	// Release waits until the session has ended and all its goroutines with it. Unlike Close it ends nothing itself, and
+	// what has arrived on the streams can still be read: it is for a session that the peer or the carrier has ended.
+	Release()
+
 	// Done is closed when the session has ended, for whatever reason.
 	Done() <-chan struct{}
 
