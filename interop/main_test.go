@@ -1,0 +1,138 @@
+package interop
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// allTime bounds each test. It says nothing about how long things take: whoever waits for it to pass has failed.
+const allTime = 3 * time.Minute
+
+var (
+	meetings atomic.Int64 // that were tried over WebRTC
+	repeated atomic.Int64 // of those, because of the fault of @roamhq/wrtc; see repeatOnce
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		fmt.Printf("%d meetings over WebRTC, %d repeated because @roamhq/wrtc gave messages in the wrong order\n", meetings.Load(), repeated.Load())
+		os.Exit(code)
+	}))
+}
+
+// needOriginal skips the test where the original cannot be run, and fails it there when CI is set.
+func needOriginal(t *testing.T) {
+	t.Helper()
+	err := Missing(".")
+	switch {
+	case err == nil:
+	case os.Getenv("CI") == "true":
+		t.Fatal(err)
+	default:
+		t.Skip(err)
+	}
+}
+
+// limited returns a context for a test, with its time limit.
+func limited(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeoutCause(t.Context(), allTime, fmt.Errorf("did not happen within %v", allTime))
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// start starts a node that ends with the test. What it said is logged if the test fails.
+func start(ctx context.Context, t *testing.T, o Options) *Process {
+	t.Helper()
+	p, err := Start(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.Kill()
+		if t.Failed() {
+			t.Log(p.Transcript())
+		}
+	})
+	return p
+}
+
+// do has the process do something that must work.
+func do(ctx context.Context, t *testing.T, p *Process, c Command) Event {
+	t.Helper()
+	e, err := p.Do(ctx, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// await waits for an event that must come.
+func await(ctx context.Context, t *testing.T, p *Process, what string, matches func(Event) bool) Event {
+	t.Helper()
+	e, err := p.Await(ctx, what, matches)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestVersions(t *testing.T) {
+	needOriginal(t)
+	text, err := os.ReadFile("package.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var manifest struct{ Dependencies map[string]string }
+	if err := json.Unmarshal(text, &manifest); err != nil || len(manifest.Dependencies) == 0 {
+		t.Fatal(manifest, err)
+	}
+	want := manifest.Dependencies
+	want["multiplex"], want["simple-peer"] = "6.7.0", "6.4.4" // theirs, as package-lock.json has it
+
+	ctx := limited(t)
+	p := start(ctx, t, Options{Name: "js", Network: "n"})
+	have := p.Events()[0].Versions
+	t.Logf("running %v", have)
+	for name, version := range want {
+		if have[name] != version {
+			t.Errorf("%s is %q, want %q", name, have[name], version)
+		}
+	}
+}
+
+// TestEnded shows that a test is told when a process dies, of what, and at once.
+func TestEnded(t *testing.T) {
+	needOriginal(t)
+	ctx := limited(t)
+
+	_, err := Start(ctx, Options{Name: "js"}) // no network: the original throws
+	if !errors.Is(err, ErrEnded) {
+		t.Errorf("Start without network = %v, want ErrEnded", err)
+	}
+
+	p := start(ctx, t, Options{Name: "js", Network: "n"})
+	if _, err := p.Do(ctx, Command{Command: "sing"}); err == nil || err.Error() != "js: sing: no command sing" {
+		t.Errorf("unknown command: %v", err)
+	}
+	if err := p.Alive(); err != nil {
+		t.Error(err)
+	}
+	if err := p.Stop(ctx); err != nil {
+		t.Errorf("Stop = %v", err)
+	}
+	if _, err := p.Do(ctx, Command{Command: "peers"}); !errors.Is(err, ErrEnded) {
+		t.Errorf("command after the end: %v, want ErrEnded", err)
+	}
+	if err := p.Alive(); !errors.Is(err, ErrEnded) {
+		t.Errorf("Alive after the end = %v", err)
+	}
+}
