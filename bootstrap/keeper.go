@@ -1,10 +1,12 @@
 package bootstrap
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,7 +44,7 @@ type result struct {
 
 // Join keeps ex connected until the Keeper or ex is closed: while it has fewer
 // peers than [exchange.Exchange.Target], and at least one, the seeds are
-// dialed in random order, at most three at once, and those of the cache once
+// dialed in random order, those that failed less often first, at most three at once, and those of the cache once
 // all of Config.Seeds have been tried. Peers that are found go to
 // [exchange.Exchange.Listener]. An exchange that has what it wants dials
 // nobody, nor is a seed dialed whose peer is connected already.
@@ -153,6 +155,7 @@ func (k *Keeper) step(now time.Time, dialing *sync.WaitGroup) time.Duration {
 		}
 	}
 	rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
+	slices.SortStableFunc(due, func(a, b *seed) int { return cmp.Compare(a.fails, b.fails) })
 	for _, s := range due[:min(len(due), maxDials-k.dials)] {
 		k.dials++
 		s.dialing = true

@@ -29,11 +29,21 @@ func overWebSockets(t *testing.T, f func(t *testing.T, a, b net.Conn)) {
 		"server of other": func(tb testing.TB) (net.Conn, net.Conn) { c, s := otherClientPair(tb); return s, c },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // some wait for closeTime
 			a, b := open(t)
-			t.Cleanup(func() { _ = a.Close(); _ = b.Close() })
+			t.Cleanup(func() { closeAll(a, b) })
 			f(t, a, b)
 		})
 	}
+}
+
+// closeAll closes all at once: a Close waits for the other end.
+func closeAll(conns ...net.Conn) {
+	var closing sync.WaitGroup
+	for _, c := range conns {
+		closing.Go(func() { _ = c.Close() }) // bounded by closeTime
+	}
+	closing.Wait()
 }
 
 func otherServerPair(tb testing.TB) (client, server net.Conn) {
@@ -175,14 +185,12 @@ func TestCarrierEnds(t *testing.T) {
 	if _, err := server.Read(make([]byte, 1)); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("after a break: %v, want ErrUnexpectedEOF", err)
 	}
-	_ = client.Close()
-	_ = server.Close()
+	closeAll(client, server)
 }
 
 func TestCarrierAddressesAndDeadlines(t *testing.T) {
 	client, server := gorillaPair(t)
-	defer server.Close()
-	defer client.Close()
+	defer closeAll(client, server)
 	for _, c := range []net.Conn{client, server} {
 		for _, addr := range []net.Addr{c.LocalAddr(), c.RemoteAddr()} {
 			ip, err := netip.ParseAddrPort(addr.String())
@@ -238,9 +246,9 @@ func TestCarrierLongMessage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ws.CloseNow()
 	server := <-accepted
 	defer server.Close()
+	defer ws.CloseNow()
 	sent := make(chan error, 2)
 	go func() { // ended by the messages' end or ws.CloseNow
 		sent <- ws.Write(context.Background(), websocket.MessageBinary, make([]byte, maxMessage))
