@@ -11,7 +11,7 @@ const (
 	frameBytes       = 32 << 10                       // data of the frames that we send, at most
 	urgentFrameBytes = 1 << 10                        // data of a frame that goes ahead of larger ones, at most
 	urgentLaneBytes  = 32 << 10                       // queued frames of that kind; control frames are beyond it
-	bulkLaneBytes    = 4 * (headerBytes + frameBytes) // queued frames of the other kind
+	bulkLaneBytes    = 2 * (headerBytes + frameBytes) // queued frames of the other kind
 	joinBytes        = 16 << 10                       // two lanes with no more than that become one Write
 	maxControlBytes  = 64 << 10                       // control frames that the carrier has not taken
 	idleLaneBytes    = 1 << 10                        // the largest buffers that are kept when nothing large was sent for calm
