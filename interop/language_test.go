@@ -23,3 +23,11 @@ func (l language) start(ctx context.Context, t *testing.T, o Options) *Process {
 	o.Command = l.command
 	return start(ctx, t, o)
 }
+
+// url returns the URL by which a node in this language dials one in another that listens at url.
+func (l language) url(url string, other language) string {
+	if l.name != js.name && other.name == js.name {
+		return url + "?v=1"
+	}
+	return url
+}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,14 +15,9 @@ import (
 // allTime bounds each test. It says nothing about how long things take: whoever waits for it to pass has failed.
 const allTime = 3 * time.Minute
 
-var (
-	meetings atomic.Int64 // that were tried over WebRTC
-	repeated atomic.Int64 // of those, because of the fault of @roamhq/wrtc; see repeatOnce
-)
-
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		fmt.Printf("%d meetings over WebRTC, %d repeated because @roamhq/wrtc gave messages in the wrong order\n", meetings.Load(), repeated.Load())
+		fmt.Println(orderReport())
 		os.Exit(code)
 	}))
 }
