@@ -25,6 +25,7 @@ const topFloor = 5
 // rooms has each package of the module. A new package needs a row: think about its floor first.
 var rooms = map[string]room{
 	"identity": {floor: 0},
+	"pxp/v1":   {floor: 0},
 	"pxp":      {floor: 0, libraries: []string{"github.com/vmihailenco/msgpack/v5"}},
 	"mux":      {floor: 0, libraries: []string{"github.com/hashicorp/yamux"}},
 
