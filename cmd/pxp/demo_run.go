@@ -64,7 +64,10 @@ func (d *demo) run(ctx context.Context) error {
 	if closing := d.close(ctx); err == nil {
 		err = closing
 	}
-	return orCause(ctx, err)
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // that is why, whatever came of it
+	}
+	return err
 }
 
 // play is the story from the beginning to the last byte.

@@ -151,8 +151,13 @@ type errorEvent struct {
 	Hint  string `json:"hint,omitempty"`
 }
 
-func (*errorEvent) name() string   { return "error" }
-func (e *errorEvent) text() string { return "error      " + e.Error }
+func (*errorEvent) name() string { return "error" }
+func (e *errorEvent) text() string {
+	if e.Hint != "" {
+		return fmt.Sprintf("error      %s\n           %s", e.Error, e.Hint)
+	}
+	return "error      " + e.Error
+}
 
 // emitError tells of the failure that ends a command, as JSON only: for people
 // it goes to stderr.

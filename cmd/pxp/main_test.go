@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
@@ -12,7 +14,18 @@ import (
 // TestMain is also the program itself: in a test's child process named "pxp".
 func TestMain(m *testing.M) {
 	tests := leakChecked{m, func() error { return goleak.Find() }}
-	testscript.Main(tests, map[string]func(){"pxp": main})
+	testscript.Main(tests, map[string]func(){"pxp": main, "stubborn": stubborn})
+}
+
+// stubborn is a program that does not end after a signal.
+func stubborn() {
+	ctx, stop := untilSignal(context.Background())
+	defer stop()
+	fmt.Println("ready")
+	<-ctx.Done()
+	fmt.Println(context.Cause(ctx))
+	time.AfterFunc(time.Hour, func() {}) // else the runtime would see a deadlock
+	select {}
 }
 
 // leakChecked is what goleak.VerifyTestMain does, for testscript.Main.

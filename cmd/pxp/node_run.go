@@ -9,6 +9,7 @@ import (
 	"github.com/peer-exchange/exchange"
 	"github.com/peer-exchange/exchange/bootstrap"
 	"github.com/peer-exchange/exchange/identity"
+	"github.com/peer-exchange/exchange/secure"
 	"github.com/peer-exchange/exchange/wrtc"
 )
 
@@ -48,7 +49,7 @@ func (o *nodeOptions) runNode(ctx context.Context, out *output, log logs) error 
 		Cache:  o.cacheFile,
 		Logger: log.keeper,
 		OnError: func(url string, err error) {
-			out.emit(&errorEvent{URL: url, Error: printable(err.Error())})
+			out.emit(&errorEvent{URL: url, Error: printable(err.Error()), Hint: seedHint(err)})
 		},
 	})
 	if err != nil {
@@ -126,6 +127,21 @@ func listenHint(err error) string {
 		return "ports below 1024 need privileges: choose a higher one"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return "that address is not one of this machine's"
+	}
+	return ""
+}
+
+// seedHint is about a bootstrap node that is there, but is not who we look for.
+func seedHint(err error) string {
+	switch {
+	case errors.Is(err, exchange.ErrWrongNetwork):
+		return "--network and what is in --secret-file must be the same at both ends"
+	case errors.Is(err, secure.ErrIdentity):
+		return "another node answers at that address: correct what stands after #, or the address"
+	case errors.Is(err, exchange.ErrSelf):
+		return "that is this node's own address, or another node that uses the same --key"
+	case errors.Is(err, exchange.ErrNotPXP):
+		return "something else listens there: correct the address"
 	}
 	return ""
 }

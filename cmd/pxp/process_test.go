@@ -32,6 +32,7 @@ type told struct {
 	Incoming *bool  `json:"incoming"`
 	Reason   string `json:"reason"`
 	Error    string `json:"error"`
+	Hint     string `json:"hint"`
 	Agent    string `json:"agent"`
 }
 
@@ -240,8 +241,8 @@ func (p *process) transcript() string {
 }
 
 // trio is three nodes that have found each other: the first by TCP and
-// WebSocket, the others through it.
-func trio(t *testing.T) (one, two, three *process) {
+// WebSocket, the others through it. twoArgs are more arguments of the second.
+func trio(t *testing.T, twoArgs ...string) (one, two, three *process) {
 	t.Helper()
 	common := func(name string, args ...string) *process {
 		key := filepath.Join(t.TempDir(), name+".key")
@@ -249,12 +250,12 @@ func trio(t *testing.T) (one, two, three *process) {
 			t.Fatal(err)
 		}
 		// Silence over WebRTC is found by the keepalive alone.
-		args = append(args, "--network", "trio", "--key", key, "--dead-after", "5s")
+		args = append(args, "--network", "trio", "--key", key, "--dead-after", "3s")
 		return startProcess(t, name, args...).ready()
 	}
 	one = common("one", "--listen", "tcp://127.0.0.1:0", "--listen", "ws://127.0.0.1:0/pxp", "--echo")
 	urls := one.urls()
-	two = common("two", "--bootstrap", urls[0])
+	two = common("two", append(twoArgs, "--bootstrap", urls[0])...)
 	one.has(two, "tcp")
 	three = common("three", "--bootstrap", urls[1], "--target", "2")
 	met(one, two, three)
@@ -312,7 +313,7 @@ func TestKilled(t *testing.T) {
 	t.Parallel()
 	var trios [3][3]*process
 	for i := range trios {
-		one, two, three := trio(t)
+		one, two, three := trio(t, "--target", "2")
 		trios[i] = [3]*process{one, two, three}
 	}
 	for i, nodes := range trios {
@@ -333,12 +334,35 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// TestSecondSignal ends a node that has nobody to drain, and one that does not
-// get that far.
+// TestSecondSignal sends two signals to a program that takes its time after the first.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()
-	p := startProcess(t, "node", "--network", "x", "--listen", "tcp://127.0.0.1:0").ready()
-	if code := p.terminate(); code != 0 {
-		t.Errorf("exit status %d after SIGTERM", code)
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		cmd := exec.Command(exe)
+		cmd.Args = []string{"stubborn"}
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		timer := time.AfterFunc(eventTime, func() { cmd.Process.Kill() })
+		lines := bufio.NewScanner(stdout)
+		lines.Scan() // it is set up
+		cmd.Process.Signal(s)
+		if !lines.Scan() || lines.Text() != (interrupted{s}).Error() {
+			t.Errorf("%v: after one it said %q", s, lines.Text())
+		}
+		cmd.Process.Signal(s)
+		cmd.Wait()
+		timer.Stop()
+		if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != s {
+			t.Errorf("%v: after two it ended with %v", s, cmd.ProcessState)
+		}
 	}
 }

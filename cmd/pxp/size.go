@@ -8,8 +8,8 @@ import (
 )
 
 // byteSize is a flag's value: a number of bytes such as "500", "64MiB" or
-// "1.5GiB". K, M and G without more mean KiB, MiB and GiB; kB, MB and GB are
-// powers of 1000.
+// "1.5GiB". K, M, G and T without more mean KiB and so on; kB, MB, GB and
+// TB are powers of 1000.
 type byteSize int64
 
 // maxByteSize bounds what can be asked for.
@@ -20,6 +20,7 @@ var byteUnits = map[string]float64{
 	"k": 1 << 10, "kib": 1 << 10, "kb": 1e3,
 	"m": 1 << 20, "mib": 1 << 20, "mb": 1e6,
 	"g": 1 << 30, "gib": 1 << 30, "gb": 1e9,
+	"t": 1 << 40, "tib": 1 << 40, "tb": 1e12,
 }
 
 // Set parses a flag.
