@@ -21,6 +21,8 @@ const (
 	DefaultStreamsPerSecond = 100
 	DefaultStreamBurst      = 200
 	DefaultNameTimeout      = 10 * time.Second
+	DefaultUnreadBytes      = 4 << 20
+	DefaultUnreadTimeout    = 30 * time.Second
 )
 
 // Config sets the limits of a session. The zero value of each field means its default.
@@ -49,6 +51,12 @@ type Config struct {
 	// NameTimeout is how long the peer may take to send the name of a stream; default 10 s. Then it is reset.
 	NameTimeout time.Duration
 
+	// UnreadBytes and UnreadTimeout are for [Multiplex], whose peer cannot be told to wait: when the application leaves that
+	// many bytes of one stream unread, the carrier is not read; and when it reads nothing of them for that long, the
+	// session ends. Defaults 4 MiB, at least [Window], and 30 s.
+	UnreadBytes   int
+	UnreadTimeout time.Duration
+
 	// LocalAddr and RemoteAddr are what streams say that their addresses are; default the carrier's.
 	LocalAddr, RemoteAddr net.Addr
 
@@ -73,6 +81,7 @@ func (c *Config) withDefaults(carrier net.Conn) (Config, error) {
 		{"SessionBytes", &f.SessionBytes, DefaultSessionBytes, 2 * Window},
 		{"StreamsPerSecond", &f.StreamsPerSecond, DefaultStreamsPerSecond, 1},
 		{"StreamBurst", &f.StreamBurst, DefaultStreamBurst, 2},
+		{"UnreadBytes", &f.UnreadBytes, DefaultUnreadBytes, Window},
 	} {
 		if *v.value == 0 {
 			*v.value = v.standard
@@ -92,6 +101,12 @@ func (c *Config) withDefaults(carrier net.Conn) (Config, error) {
 	}
 	if f.NameTimeout < 0 {
 		return f, fmt.Errorf("mux: Config.NameTimeout is %v, it must be positive", f.NameTimeout)
+	}
+	if f.UnreadTimeout == 0 {
+		f.UnreadTimeout = DefaultUnreadTimeout
+	}
+	if f.UnreadTimeout < 0 {
+		return f, fmt.Errorf("mux: Config.UnreadTimeout is %v, it must be positive", f.UnreadTimeout)
 	}
 	if f.LocalAddr == nil {
 		f.LocalAddr = carrier.LocalAddr()

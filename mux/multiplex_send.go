@@ -1,0 +1,162 @@
+package mux
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	dataBytes    = 64 << 10                         // data of the frames that we send, at most
+	queueBytes   = 2 * (maxHeaderBytes + dataBytes) // queued frames, at most; those that are not data are beyond it
+	messageBytes = 192 << 10                        // of one Write to the carrier, at most: the original's data channel takes 256 KiB
+)
+
+// frameQueue holds frames for the carrier in the order in which they are sent. One goroutine, [multiplex.sendAll], takes
+// all of it while the next frames gather; only that goroutine is ever held up by the carrier. What waits besides data is
+// an open, an end and an answer for each stream, at most. The session's lock guards it.
+type frameQueue struct {
+	buf, spare []byte
+	line       []*shared // streams whose Write waits for room
+	wake       sync.Cond // sendAll waits for it
+	lastLarge  time.Time
+}
+
+// enter reports whether st may append n bytes of data now. If not, st stands in line and is woken through canWrite; it
+// must then call enter again, or leave.
+func (q *frameQueue) enter(st *shared, n int) bool {
+	first := len(q.line) == 0 || q.line[0] == st
+	if fits := len(q.buf) == 0 || len(q.buf)+maxHeaderBytes+n <= queueBytes; first && fits {
+		q.leave(st)
+		return true
+	}
+	if !st.inLine {
+		st.inLine = true
+		q.line = append(q.line, st)
+	}
+	return false
+}
+
+// leave takes st out of the line.
+func (q *frameQueue) leave(st *shared) {
+	if !st.inLine {
+		return
+	}
+	st.inLine = false
+	first := q.line[0] == st
+	q.line = slices.DeleteFunc(q.line, func(other *shared) bool { return other == st })
+	if first {
+		q.callNext()
+	}
+}
+
+// callNext wakes the stream that is first in line, to see whether it fits.
+func (q *frameQueue) callNext() {
+	if len(q.line) > 0 {
+		q.line[0].canWrite.Broadcast()
+	}
+}
+
+// take returns what is queued, and begins anew.
+func (q *frameQueue) take() []byte {
+	b := q.buf
+	q.buf, q.spare = q.spare[:0], nil
+	if len(b) > idleLaneBytes {
+		q.lastLarge = time.Now()
+	}
+	q.callNext()
+	return b
+}
+
+// taken gives the buffer that take returned back. Large ones are not kept by a session that sends little.
+func (q *frameQueue) taken(b []byte) {
+	if time.Since(q.lastLarge) <= calm {
+		q.spare = b
+		return
+	}
+	if cap(b) <= idleLaneBytes {
+		q.spare = b
+	}
+	if cap(q.buf) > idleLaneBytes && len(q.buf) == 0 {
+		q.buf = nil
+	}
+}
+
+// frame queues a frame about channel.
+func (s *multiplex) frame(channel uint32, kind byte, payload ...byte) {
+	s.out.buf = append(appendHeader(s.out.buf, channel, kind, len(payload)), payload...)
+	s.out.wake.Signal()
+}
+
+// sendOpen queues the open of our channel, unless it has been.
+func (s *multiplex) sendOpen(st *shared) {
+	if !st.opened {
+		st.opened = true
+		s.bytesOut += uint64(len(st.name))
+		s.frame(st.channel, typeOpen, []byte(st.name)...)
+	}
+}
+
+// sendData queues a data frame on our channel, which the queue has room for.
+func (s *multiplex) sendData(st *shared, p []byte) {
+	s.sendOpen(st)
+	s.bytesOut += uint64(len(p))
+	s.frame(st.channel, typeData, p...)
+	s.out.callNext()
+}
+
+// sendEnd queues the end of our channel, unless it has been or the peer has let go of the channel.
+func (s *multiplex) sendEnd(st *shared) {
+	if st.finOut || st.gone || s.err != nil {
+		return
+	}
+	st.finOut = true
+	s.sendOpen(st)
+	s.frame(st.channel, typeEnd)
+}
+
+// answer queues the answer to the peer's end of its channel, and forgets that channel.
+func (s *multiplex) answer(st *shared) {
+	if !st.mapped || s.err != nil {
+		return
+	}
+	s.unmap(st)
+	st.answered = true
+	s.frame(uint32(st.peerChannel<<3)>>3, typeEndBack)
+	s.endIfDone(st)
+}
+
+// sendAll is the goroutine that gives frames to the carrier. Multiplex starts it, Close waits for it. When the session has
+// ended it sends what is queued, closes the carrier and ends; or it ends because the carrier fails.
+func (s *multiplex) sendAll() {
+	defer close(s.written)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		for len(s.out.buf) == 0 && s.err == nil {
+			s.out.wake.Wait()
+		}
+		if len(s.out.buf) == 0 {
+			break
+		}
+		b := s.out.take()
+		s.mu.Unlock()
+		var err error
+		for part := range slices.Chunk(b, messageBytes) {
+			if _, err = s.carrier.Write(part); err != nil {
+				break
+			}
+		}
+		s.mu.Lock()
+		s.out.taken(b)
+		if err != nil && s.err == nil {
+			s.writeFailed(err)
+			return
+		} else if err != nil {
+			break
+		}
+	}
+	s.mu.Unlock()
+	s.closeCarrier()
+	s.mu.Lock()
+}
