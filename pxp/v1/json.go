@@ -102,7 +102,7 @@ func (p *parser) value(token json.Token, depth int) (v value, problem string) {
 	if token == json.Delim('{') {
 		v.kind = isObject
 	}
-	at := map[string]int{} // of each member
+	var at map[string]int // of each member
 	for {
 		token, err := p.tokens.Token()
 		if err != nil {
@@ -126,6 +126,9 @@ func (p *parser) value(token json.Token, depth int) (v value, problem string) {
 		} else if i, twice := at[name]; twice {
 			v.members[i].value = element
 		} else {
+			if at == nil {
+				at = map[string]int{}
+			}
 			at[name] = len(v.members)
 			v.members = append(v.members, member{name, element})
 		}

@@ -45,7 +45,7 @@ const (
 	MaxNesting = 32
 
 	// MaxValues is how many JSON values a line may hold, arrays and objects and what is in them.
-	MaxValues = 16384
+	MaxValues = 8192
 
 	// MaxNonce is the largest size of a nonce in bytes, as it is printed in JSON.
 	MaxNonce = 1024
