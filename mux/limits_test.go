@@ -310,3 +310,75 @@ func TestOpenAndResetAtQuietPeer(t *testing.T) {
 		b.Close()
 	})
 }
+
+// What a stream was promised comes back also when it ends in the middle of a frame.
+func TestBudgetAfterHalfAFrame(t *testing.T) {
+	for what, end := range map[string]func(mux.Session, mux.Stream, *rawPeer){
+		"reset":         func(_ mux.Session, st mux.Stream, _ *rawPeer) { st.Reset() },
+		"close":         func(_ mux.Session, st mux.Stream, _ *rawPeer) { st.Close() },
+		"session close": func(s mux.Session, _ mux.Stream, _ *rawPeer) { s.Close() },
+		"carrier":       func(_ mux.Session, _ mux.Stream, peer *rawPeer) { peer.Close() },
+	} {
+		t.Run(what, func(t *testing.T) {
+			bubble.Run(t, func(t *testing.T) {
+				budget := mux.NewBudget(10 << 20)
+				s, peer := serveRaw(t, &mux.Config{Budget: budget})
+				peer.send(opening(1), frame(data, 0, 1, 1000, make([]byte, 500)...))
+				st, err := s.Accept(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				end(s, st, peer)
+				synctest.Wait()
+				peer.send(make([]byte, 500))
+				synctest.Wait()
+				if what == "close" {
+					peer.send(frame(window, fin, 1, 0))
+					synctest.Wait()
+				}
+				st.Close()
+				if used, now := budget.Used(), s.Stats(); used != 0 || now.Promised != 0 || now.Buffered != 0 || now.Streams != 0 {
+					t.Errorf("%d used, %+v", used, now)
+				}
+			})
+		})
+	}
+}
+
+// A burst of streams above the rate is refused in part; that alone ends no session.
+func TestStreamRate(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		s, peer := serveRaw(t, &mux.Config{StreamBurst: 2, StreamsPerSecond: 1})
+		peer.send(opening(1), opening(3), opening(5))
+		peer.expect(window, rst, 5)
+		for range 2 {
+			if _, err := s.Accept(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// Streams that arrive together wake as many who accept.
+func TestConcurrentAccept(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		s, peer := serveRaw(t, nil)
+		accepted := make(chan error)
+		const count = 5
+		for range count {
+			go func() { _, err := s.Accept(t.Context()); accepted <- err }()
+		}
+		synctest.Wait()
+		var all []byte
+		for i := range uint32(count) {
+			all = append(all, opening(2*i+1)...)
+		}
+		peer.send(all)
+		for range count {
+			if err := <-accepted; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}

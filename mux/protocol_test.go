@@ -242,3 +242,31 @@ func TestResetStorm(t *testing.T) {
 		}
 	})
 }
+
+// RST after FIN is about the other direction: what came before can be read. RST without FIN is about both.
+func TestResetAfterFIN(t *testing.T) {
+	s, peer := serveRaw(t, nil)
+	peer.send(opening(1), dataFrame(fin, 1, []byte("whole")), frame(window, rst, 1, 0))
+	peer.send(opening(3), dataFrame(0, 3, []byte("part")))
+	whole, err := s.Accept(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(whole); string(got) != "whole" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if _, err := whole.Write([]byte("x")); !errors.Is(err, mux.ErrReset) {
+		t.Errorf("write: %v", err)
+	}
+	part, err := s.Accept(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer.send(frame(window, rst, 3, 0))
+	for err == nil {
+		_, err = part.Read(make([]byte, 1))
+	}
+	if !errors.Is(err, mux.ErrReset) {
+		t.Errorf("read: %v", err)
+	}
+}

@@ -142,6 +142,7 @@ func (s *session) receiveData(h header) error {
 		s.mu.Lock()
 		left -= n
 		s.buffered += st.buf.commit(n)
+		s.settle(st) // if it has ended meanwhile
 		if err != nil {
 			return &carrierError{"read", unexpected(err)}
 		}
@@ -149,8 +150,7 @@ func (s *session) receiveData(h header) error {
 			s.arrived(st)
 		}
 	}
-	s.settle(st)               // if it ended in the middle
-	if left > 0 && !st.ended { // or was closed
+	if left > 0 && !st.ended { // closed meanwhile
 		s.abort(st)
 	}
 	if h.has(flagFIN) && !st.ended {
