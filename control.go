@@ -277,8 +277,8 @@ func (c *control) readError(err error) error {
 	switch {
 	case errors.As(err, &format):
 		return &ProtocolError{Peer: c.remote, Code: pxp.CodeProtocol, Reason: "malformed control message", Err: err}
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return &ProtocolError{Peer: c.remote, Code: pxp.CodeProtocol, Reason: "control stream ended inside a message"}
+	case errors.Is(err, errCutMessage):
+		return &ProtocolError{Peer: c.remote, Code: pxp.CodeProtocol, Reason: errCutMessage.Error()}
 	case errors.Is(err, io.EOF):
 		return &ProtocolError{Peer: c.remote, Code: pxp.CodeProtocol, Reason: "control stream ended without bye"}
 	case errors.Is(err, os.ErrDeadlineExceeded):

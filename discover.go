@@ -42,7 +42,7 @@ func (ex *Exchange) answerGetPeers(asker *Peer, m pxp.GetPeers) error {
 		return asker.s.control.answer(m.ID, &LimitError{Limit: "QueryEvery", Max: int64(ex.limits.QueryEvery)})
 	}
 	res := pxp.Res{ID: m.ID}
-	for _, p := range ex.sample(asker, min(int(m.Max), ex.limits.Candidates)) {
+	for _, p := range ex.sample(asker, min(m.Max, ex.limits.Candidates)) {
 		s := ex.slots.add(asker, p, ex.limits.TokenLife, ex.limits.Tokens)
 		res.Candidates = append(res.Candidates, pxp.Candidate{Peer: p.ID(), Token: s.token})
 	}

@@ -197,7 +197,7 @@ func TestStreamBacklog(t *testing.T) {
 			}
 		}
 		l.Close()
-		if l, err = a.Listen("s"); err != nil {
+		if _, err = a.Listen("s"); err != nil {
 			t.Errorf("after Close the name is not free: %v", err)
 		}
 		exchangeBytes(t, x, y)

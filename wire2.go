@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"errors"
 	"io"
 
 	"github.com/peer-exchange/exchange/pxp"
@@ -18,6 +19,9 @@ func (w *wire2) next() (pxp.Message, error) {
 	}
 	return pxp.Decode(body)
 }
+
+// errCutMessage means that the control stream was ended inside a message.
+var errCutMessage = errors.New("control stream ended inside a message")
 
 // frameReader cuts frames out of a stream. A read that times out may be
 // repeated: what arrived is kept.
@@ -65,7 +69,7 @@ func (f *frameReader) fill(want int) error {
 			break
 		}
 		if err == io.EOF && f.n > 0 {
-			return io.ErrUnexpectedEOF
+			return errCutMessage
 		}
 		if err != nil {
 			return err
