@@ -217,6 +217,16 @@ func TestWriteFailureEnds(t *testing.T) {
 		}
 		st.Write([]byte("x"))
 		start := time.Now()
+		released := make(chan struct{})
+		go func() { s.Release(); close(released) }()
+		synctest.Wait()
+		select {
+		case <-released:
+			t.Error("released before the end")
+		case <-s.Done():
+			t.Error("ended at once")
+		default:
+		}
 		if _, err := st.Read(make([]byte, 1)); !errors.Is(err, errCut) {
 			t.Errorf("got %v", err)
 		}
@@ -226,6 +236,7 @@ func TestWriteFailureEnds(t *testing.T) {
 		if err := s.Err(); !errors.Is(err, errCut) {
 			t.Errorf("session: %v", err)
 		}
+		<-released
 		s.Close()
 		b.Close()
 	})

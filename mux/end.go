@@ -63,6 +63,7 @@ func (s *session) Close() error {
 
 // Release implements [Session].
 func (s *session) Release() {
+	<-s.done // the writer may have ended before, see writeFailed
 	<-s.written
 	s.closeCarrier()
 	s.mu.Lock()
