@@ -205,8 +205,8 @@ func TestMultiplexDestroy(t *testing.T) {
 func TestMultiplexOpenAgain(t *testing.T) {
 	s, peer := multiplexRaw(t, nil)
 	a, b, c := mustOpen(t, s, "a"), mustOpen(t, s, "b"), mustOpen(t, s, "c")
-	peer.send(m(0, mOpen, "a"), m(0, mOpen, "b"), m(0, mData, "for b"), m(0, mEnd, ""), m(0, mOpen, "c"), m(0, mData, "for c"),
-		m(1, mOpen, "unclaimed"), m(1, mData, "lost"), m(1, mOpen, "unclaimed"), m(1, mData, "kept"))
+	peer.send(m(0, mOpen, "a"), m(0, mOpen, "b"), m(0, mData, "for b"), m(0, mEnd, ""), m(0, mOpen, "c"),
+		m(1, mOpen, "unclaimed"), m(1, mData, "lost"), m(1, mOpen, "unclaimed"), m(1, mData, "kept"), m(0, mData, "for c"))
 	mustReadText(t, c, "for c")
 	mustReadErr(t, a, mux.ErrReset)
 	mustReadText(t, b, "for b")
