@@ -47,7 +47,10 @@ type result struct {
 // dialed in random order, those that failed less often first, at most three at once, and those of the cache once
 // all of Config.Seeds have been tried. Peers that are found go to
 // [exchange.Exchange.Listener]. An exchange that has what it wants dials
-// nobody, nor is a seed dialed whose peer is connected already.
+// nobody, nor is a seed dialed whose peer is connected already. One of
+// Config.Seeds that was reached and then lost is the exception: it is dialed
+// until it is back, so that a network that outlived its bootstrap node is one
+// network again when that returns.
 //
 // A seed that failed is dialed again after a random time between
 // Config.MinBackoff and a limit that doubles from there to Config.MaxBackoff,
@@ -141,13 +144,11 @@ func (k *Keeper) step(now time.Time, dialing *sync.WaitGroup) time.Duration {
 		s.noticeLoss(k, now)
 	}
 	wait := k.cfg.MaxBackoff
-	if k.satisfied() {
-		return wait
-	}
+	satisfied := k.satisfied()
 	var due []*seed
 	for _, s := range k.seeds {
 		switch {
-		case !k.eligible(s):
+		case !k.eligible(s) || satisfied && !s.missed():
 		case s.next.After(now):
 			wait = min(wait, s.next.Sub(now))
 		default:

@@ -483,3 +483,35 @@ func TestJoinRefuses(t *testing.T) {
 	}
 	k.Close()
 }
+
+// A seed that was reached and lost is dialed until it is back, also by an
+// exchange that has enough peers without it; one that was never needed is not.
+func TestKeeperMissesLostSeed(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		w := newWeb(t)
+		hub, other, ex := newNode(t, testNetwork), newNode(t, testNetwork), newNode(t, testNetwork)
+		stop := w.serve("hub:1", hub)
+		w.serve("other:1", other)
+		w.join(ex, Config{Seeds: []string{"tcp://hub:1"}})
+		settle(time.Minute)
+		conn, err := w.dial(t.Context(), ex, URL{Scheme: "tcp", Host: "other", Port: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		stop()
+		hub.Close()
+		settle(10 * time.Minute)
+		if n := ex.NumPeers(); n != 1 {
+			t.Fatalf("%d peers without the hub, want 1", n)
+		}
+		if n := w.count("hub:1"); n < 10 || n > 60 {
+			t.Errorf("the lost hub was dialed %d times in ten minutes", n)
+		}
+		w.serve("hub:1", newNode(t, testNetwork))
+		settle(2 * time.Minute)
+		if n := ex.NumPeers(); n != 2 {
+			t.Errorf("%d peers after the hub's return, want 2", n)
+		}
+	})
+}

@@ -29,6 +29,9 @@ func (s *seed) reached(id identity.ID, now time.Time) {
 	s.peer, s.up, s.since, s.wrong = id, true, now, false
 }
 
+// missed says whether s is to be dialed though the exchange has enough peers.
+func (s *seed) missed() bool { return !s.cached && s.tried && !s.up && !s.peer.IsZero() && !s.wrong }
+
 func (s *seed) failed(k *Keeper, now time.Time) {
 	s.fails++
 	s.next = now.Add(backoff(k.cfg.MinBackoff, k.cfg.MaxBackoff, s.fails))
