@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -36,8 +37,7 @@ func openPayload(ctx context.Context, file string, bytes int64) (*payload, error
 		p.sum, err = hashOf(&cancelled{ctx, r}, p.bytes)
 	}
 	if err != nil {
-		p.close()
-		return nil, err
+		return nil, errors.Join(err, p.close())
 	}
 	return p, nil
 }
@@ -69,8 +69,7 @@ func filePayload(file string) (*payload, error) {
 		return nil, err
 	}
 	if info, err = f.Stat(); err != nil {
-		f.Close()
-		return nil, err
+		return nil, errors.Join(err, f.Close())
 	}
 	return &payload{
 		name:  filepath.Base(file),

@@ -3,15 +3,9 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/peer-exchange/exchange"
@@ -164,7 +158,7 @@ func (n *demoNode) send(ctx context.Context, file *payload, to identity.ID) erro
 // close ends the node, in order while ctx lives.
 func (n *demoNode) close(ctx context.Context) error {
 	for _, c := range n.conns {
-		c.Close()
+		_ = c.Close() // of streams that have done their work, or failed
 	}
 	if ctx.Err() != nil {
 		return n.ex.Close()
@@ -173,107 +167,4 @@ func (n *demoNode) close(ctx context.Context) error {
 		return fmt.Errorf("closing %s: %w", n.name, err)
 	}
 	return nil
-}
-
-// fact is that a node has done a step.
-type fact struct {
-	node *demoNode
-	step exchange.Step
-}
-
-// facts lets the story wait for what the exchanges tell.
-type facts struct {
-	mu      sync.Mutex
-	known   map[fact]bool
-	changed chan struct{} // closed and replaced by add
-}
-
-func newFacts() *facts {
-	return &facts{known: make(map[fact]bool), changed: make(chan struct{})}
-}
-
-func (f *facts) add(what fact) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.known[what] = true
-	close(f.changed)
-	f.changed = make(chan struct{})
-}
-
-func (f *facts) forget(what fact) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.known, what)
-}
-
-func (f *facts) wait(ctx context.Context, what fact) error {
-	for {
-		f.mu.Lock()
-		known, changed := f.known[what], f.changed
-		f.mu.Unlock()
-		if known {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// tellEnd says that all went well and, to people, what to do next.
-func (d *demo) tellEnd() {
-	relayed := d.a.ex.Stats().RelayedBytes
-	d.out.emit(&doneEvent{OK: true, SHA256: d.file.sum, RelayedBytes: relayed, Milliseconds: milliseconds(time.Since(d.start))})
-	d.out.print(drawing(d.file.bytes, d.speed, relayed))
-	d.out.print(tryNext(ownName(), d.port()))
-}
-
-// port is one that was free a moment ago.
-func (d *demo) port() string {
-	_, rest, _ := strings.Cut(d.listeners[0].URL(), "://127.0.0.1:")
-	port, _, _ := strings.Cut(rest, "#")
-	return port
-}
-
-func tryNext(pxp, port string) string {
-	return fmt.Sprintf(`Try next, each in a terminal of its own:
-
-  %[1]s node --network hello --listen tcp://127.0.0.1:%[2]s
-  %[1]s node --network hello --bootstrap tcp://127.0.0.1:%[2]s
-  %[1]s node --network hello --bootstrap tcp://127.0.0.1:%[2]s --target 2
-
-The third finds the second through the first, and meets it over WebRTC.
-%[1]s node --help has the rest.
-`, pxp, port)
-}
-
-// ownName is how the user can run this program again.
-func ownName() string {
-	exe, err := os.Executable()
-	if err != nil {
-		return "pxp"
-	}
-	if strings.Contains(exe, string(filepath.Separator)+"go-build") { // go run
-		if _, err := os.Stat(filepath.Join("cmd", "pxp", "main.go")); err == nil {
-			return "go run ./cmd/pxp"
-		}
-		return "go run github.com/peer-exchange/exchange/cmd/pxp"
-	}
-	if found, err := exec.LookPath("pxp"); err == nil && sameFile(found, exe) {
-		return "pxp"
-	}
-	if wd, err := os.Getwd(); err == nil {
-		if rel, err := filepath.Rel(wd, exe); err == nil && !strings.HasPrefix(rel, "..") {
-			return "." + string(filepath.Separator) + rel
-		}
-	}
-	return exe
-}
-
-func sameFile(a, b string) bool {
-	x, errX := os.Stat(a)
-	y, errY := os.Stat(b)
-	return errors.Join(errX, errY) == nil && os.SameFile(x, y)
 }

@@ -148,10 +148,10 @@ func (d *demo) meet(ctx context.Context) (*exchange.Conn, error) {
 	}
 	d.tellMet(d.c, conn, took)
 	if id := conn.Peer().ID(); id != d.b.ex.ID() {
-		return nil, fmt.Errorf("C met %s, which is not B", id)
+		return nil, fmt.Errorf("the peer that C met is %s, not B", id)
 	}
 	if path := conn.Peer().Path().Carrier; path != exchange.CarrierWebRTC {
-		return nil, fmt.Errorf("C met B by %s, not by %s", path, exchange.CarrierWebRTC)
+		return nil, fmt.Errorf("the path from C to B is %s, not %s", path, exchange.CarrierWebRTC)
 	}
 	return conn, nil
 }

@@ -61,7 +61,7 @@ func (e *peerEvent) text() string {
 	if e.Incoming {
 		text += ", incoming"
 	}
-	return text + fmt.Sprintf(" (%s)", e.Agent)
+	return text + fmt.Sprintf(", runs %q", e.Agent)
 }
 
 // goneEvent: the session with a peer is over.

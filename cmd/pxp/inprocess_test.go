@@ -12,6 +12,25 @@ import (
 	"time"
 )
 
+// eventTime bounds every wait of these tests. It says nothing about how long
+// things take: whoever waits for it to pass has failed.
+const eventTime = 2 * time.Minute
+
+// told is a line that a node printed.
+type told struct {
+	Event    string `json:"event"`
+	URL      string `json:"url"`
+	Peer     string `json:"peer"`
+	Path     string `json:"path"`
+	Protocol int    `json:"protocol"`
+	Via      string `json:"via"`
+	Incoming *bool  `json:"incoming"`
+	Reason   string `json:"reason"`
+	Error    string `json:"error"`
+	Hint     string `json:"hint"`
+	Agent    string `json:"agent"`
+}
+
 // running is a command line that runs in this process.
 type running struct {
 	t      *testing.T

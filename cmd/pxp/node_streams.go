@@ -71,7 +71,7 @@ func (s *streams) serve(conn *exchange.Conn) {
 		delete(s.open, conn)
 	}()
 
-	var dst io.Writer = io.Discard
+	dst := io.Discard
 	if s.echo {
 		dst = conn
 	}

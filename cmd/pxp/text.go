@@ -33,17 +33,6 @@ func formatBytes(n int64) string {
 	return fmt.Sprintf("%s %ciB", text, units[unit])
 }
 
-// formatTime is how long something took, with about three digits.
-func formatTime(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return fmt.Sprintf("%.1f ms", milliseconds(d))
-	case d < time.Minute:
-		return fmt.Sprintf("%.2f s", d.Seconds())
-	}
-	return d.Round(time.Second).String()
-}
-
 func milliseconds(d time.Duration) float64 {
 	return float64(d.Round(time.Microsecond)) / float64(time.Millisecond)
 }
