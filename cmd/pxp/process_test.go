@@ -223,8 +223,8 @@ func (p *process) transcript() string {
 }
 
 // trio is three nodes that have found each other: the first by TCP and
-// WebSocket, the others through it. twoArgs are more arguments of the second.
-func trio(t *testing.T, twoArgs ...string) (one, two, three *process) {
+// WebSocket, the others through it.
+func trio(t *testing.T) (one, two, three *process) {
 	t.Helper()
 	common := func(name string, args ...string) *process {
 		key := filepath.Join(t.TempDir(), name+".key")
@@ -237,7 +237,7 @@ func trio(t *testing.T, twoArgs ...string) (one, two, three *process) {
 	}
 	one = common("one", "--listen", "tcp://127.0.0.1:0", "--listen", "ws://127.0.0.1:0/pxp", "--echo")
 	urls := one.urls()
-	two = common("two", append(twoArgs, "--bootstrap", urls[0])...)
+	two = common("two", "--bootstrap", urls[0])
 	one.has(two, "tcp")
 	three = common("three", "--bootstrap", urls[1], "--target", "2")
 	met(one, two, three)
@@ -295,7 +295,7 @@ func TestKilled(t *testing.T) {
 	t.Parallel()
 	var trios [3][3]*process
 	for i := range trios {
-		one, two, three := trio(t, "--target", "2")
+		one, two, three := trio(t)
 		trios[i] = [3]*process{one, two, three}
 	}
 	for i, nodes := range trios {
