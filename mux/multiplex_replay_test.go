@@ -140,11 +140,14 @@ func mustReadRecorded(t *testing.T, st mux.Stream, want *recorded, r recording, 
 	t.Helper()
 	if inner, ok := r.Inner[want.name]; ok {
 		mustReadText(t, st, "#PXP#")
-		s, err := mux.Multiplex(justRead{st}, nil)
+		carrier := justRead{st, make(chan struct{})}
+		s, err := mux.Multiplex(carrier, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer s.Close()
+		control := mustOpen(t, s, "pxp")
+		close(carrier.opened)
 		var lines strings.Builder
 		for _, message := range inner.Messages {
 			if message.Dir == dir {
@@ -154,7 +157,7 @@ func mustReadRecorded(t *testing.T, st mux.Stream, want *recorded, r recording, 
 		if lines.Len() == 0 {
 			t.Fatal("no messages")
 		}
-		mustReadText(t, mustOpen(t, s, "pxp"), lines.String())
+		mustReadText(t, control, lines.String())
 		return
 	}
 	mustReadText(t, st, string(want.data))
@@ -164,8 +167,16 @@ func mustReadRecorded(t *testing.T, st mux.Stream, want *recorded, r recording, 
 	}
 }
 
-// justRead is a carrier that nothing is written to.
-type justRead struct{ net.Conn }
+// justRead is a carrier that nothing is written to, and that is not read before the first stream is open.
+type justRead struct {
+	net.Conn
+	opened chan struct{}
+}
+
+func (r justRead) Read(p []byte) (int, error) {
+	<-r.opened
+	return r.Conn.Read(p)
+}
 
 func (justRead) Write(p []byte) (int, error) { return len(p), nil }
 
