@@ -6,8 +6,8 @@ import "strings"
 // sent, that it breaks a limit or would harm an original ([Append]). Received, it is the peer's fault. Its text holds no
 // byte of the input.
 //
-// One case need not end a session: the original ignores whatever an upgrade holds on a session that is not on a circuit,
-// and dies of it only on one that is. The error then has the Command "upgrade".
+// One case need not end a session: the original ignores whatever the args of an upgrade are on a session that is not on a
+// circuit, and dies of them only on one that is. The error then has the Command "upgrade" and a Field other than "nonce".
 type FormatError struct {
 	// Command is the message's command as far as it was read and is known, else empty.
 	Command string
