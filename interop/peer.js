@@ -86,10 +86,9 @@ function addStream (stream, peer) {
     s.bytes += chunk.length
     s.hash.update(chunk)
     if (s.echo) {
-      if (!stream.write(chunk)) {
-        stream.pause()
-        stream.once('drain', () => stream.resume())
-      }
+      // Never stops reading until what was written has gone, as pipe would: websocket-stream sends nothing while 16
+      // messages that it received are unread, so that both would wait for each other.
+      stream.write(chunk)
       return
     }
     s.unread.push(chunk)
