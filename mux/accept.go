@@ -55,7 +55,7 @@ func (s *session) admit(id uint32) error {
 	if level > 2*burst {
 		return &LimitError{LimitStreamRate, level, 2 * burst}
 	}
-	if level > burst || s.opened[theirs] >= s.cfg.MaxStreams || s.handed >= s.backlog || !s.cfg.Budget.begin() {
+	if level > burst || s.opened[theirs] >= s.maxTheirs() || s.handed >= s.backlog || !s.budget.begin() {
 		s.late += Window // what the peer may send before it knows
 		s.sendControl(nil, header{kind: frameWindow, flags: flagRST, id: id}, true)
 		s.cfg.Logger.Debug("mux: stream refused", "stream", id)

@@ -18,7 +18,7 @@ func NewBudget(bytes int64) *Budget { return &Budget{limit: bytes} }
 // Limit returns the number of bytes that the budget was made with.
 func (b *Budget) Limit() int64 { return b.limit }
 
-// Used returns the number of bytes promised now. It never exceeds Limit.
+// Used returns the number of bytes promised now. It exceeds Limit at most by the streams of sessions that were on probation.
 func (b *Budget) Used() int64 { return b.taken.Load() }
 
 // begin takes the window of a new stream and reports whether there was room.
@@ -42,6 +42,13 @@ func (b *Budget) take(least, most int, limit int64) int {
 		if b.taken.CompareAndSwap(taken, taken+n) {
 			return int(n)
 		}
+	}
+}
+
+// charge takes n bytes whether or not there is room: for what was promised before it counted.
+func (b *Budget) charge(n int) {
+	if b != nil {
+		b.taken.Add(int64(n))
 	}
 }
 

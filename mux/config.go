@@ -39,6 +39,11 @@ type Config struct {
 	// the 2 x MaxStreams streams needs Window; what is above that (16 MiB by default) is what windows may grow by.
 	SessionBytes int
 
+	// Probation, if not 0, is how many streams the peer may have open until [Session.Admit] is called; others are reset.
+	// Until then it may have 64 KiB unread in all, windows do not grow, and Budget does not count the session: so that
+	// those who have not proved anything cannot use up what peers need.
+	Probation int
+
 	// Budget is shared with other sessions and bounds the bytes buffered for all of them. Nil is no such bound.
 	Budget *Budget
 

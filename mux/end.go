@@ -39,7 +39,7 @@ func (s *session) settle(st *stream) {
 	st.settled = true
 	s.growth += st.window.size - Window
 	s.promised -= st.window.size
-	s.cfg.Budget.give(st.window.size)
+	s.budget.give(st.window.size)
 	s.opened[s.sideOf(st.id)]--
 	delete(s.streams, st.id)
 	if s.err == nil { // nobody needs to accept what was reset

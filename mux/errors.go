@@ -21,13 +21,14 @@ var (
 
 // Names of limits, as [LimitError] has them.
 const (
-	LimitStreamWindow = "bytes of a stream beyond its window"
-	LimitResetBytes   = "bytes for streams that were reset"
-	LimitFrameBytes   = "bytes of a data frame"
-	LimitStreamRate   = "streams opened in a burst"
-	LimitPings        = "pings in a burst"
-	LimitControlBytes = "bytes of control frames that the peer does not take"
-	LimitBudgetBytes  = "bytes promised by all sessions"
+	LimitStreamWindow   = "bytes of a stream beyond its window"
+	LimitResetBytes     = "bytes for streams that were reset"
+	LimitFrameBytes     = "bytes of a data frame"
+	LimitStreamRate     = "streams opened in a burst"
+	LimitPings          = "pings in a burst"
+	LimitControlBytes   = "bytes of control frames that the peer does not take"
+	LimitProbationBytes = "bytes unread before the peer is admitted"
+	LimitBudgetBytes    = "bytes promised by all sessions"
 )
 
 // LimitError says that a limit was met: by the peer when it is why a session ended, by us when Open returns it.

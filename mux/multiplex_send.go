@@ -19,6 +19,8 @@ type frameQueue struct {
 	buf, spare []byte
 	line       []*shared // streams whose Write waits for room
 	wake       sync.Cond // sendAll waits for it
+	took, gave uint64    // bytes that sendAll has taken, and those of them that the carrier was given
+	flushed    sync.Cond // Flush waits for it
 	lastLarge  time.Time
 }
 
@@ -61,6 +63,7 @@ func (q *frameQueue) callNext() {
 func (q *frameQueue) take() []byte {
 	b := q.buf
 	q.buf, q.spare = q.spare[:0], nil
+	q.took += uint64(len(b))
 	if len(b) > idleLaneBytes {
 		q.lastLarge = time.Now()
 	}
@@ -70,6 +73,8 @@ func (q *frameQueue) take() []byte {
 
 // taken gives the buffer that take returned back. Large ones are not kept by a session that sends little.
 func (q *frameQueue) taken(b []byte) {
+	q.gave += uint64(len(b))
+	q.flushed.Broadcast()
 	if time.Since(q.lastLarge) <= calm {
 		q.spare = b
 		return
@@ -140,6 +145,7 @@ func (s *multiplex) sendAll() {
 			break
 		}
 		b := s.out.take()
+		s.room.Broadcast() // Flush waits for it
 		s.mu.Unlock()
 		var err error
 		for part := range slices.Chunk(b, messageBytes) {

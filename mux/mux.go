@@ -81,6 +81,13 @@ type Session interface {
 	// is done or the session has ended.
 	Accept(ctx context.Context) (Stream, error)
 
+	// Admit ends the peer's probation ([Config.Probation]).
+	Admit()
+
+	// Flush waits until all that was queued before the call is being given to the carrier, so that nothing written after
+	// it can go ahead; or ctx is done (its cause) or the session has ended (its error).
+	Flush(ctx context.Context) error
+
 	// Close ends the session and closes the carrier. Local calls on its streams fail at once; what they had queued is
 	// given to the carrier, as long as that takes it within one second. It waits for all goroutines of the session.
 	// Further calls do nothing but wait for the same.

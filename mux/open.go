@@ -29,7 +29,7 @@ func (s *session) Open(ctx context.Context, name string) (Stream, error) {
 	st.ys = ys
 	if st.id == 0 {
 		s.opened[ours]--
-		s.cfg.Budget.give(Window)
+		s.budget.give(Window)
 	}
 	switch {
 	case s.err != nil:
@@ -62,7 +62,7 @@ func (s *session) reserve(ctx context.Context) error {
 			now := time.Now()
 			wait := s.rates[ours].wait(now, float64(s.cfg.StreamBurst/2))
 			if wait == 0 {
-				if !s.cfg.Budget.begin() {
+				if !s.budget.begin() {
 					return &LimitError{LimitBudgetBytes, s.cfg.Budget.Used() + Window, s.cfg.Budget.Limit()}
 				}
 				s.rates[ours].add(now)

@@ -149,6 +149,9 @@ func (s *session) receiveData(h header) error {
 		if !st.closed {
 			s.arrived(st)
 		}
+		if err := s.checkProbation(); err != nil {
+			return err
+		}
 	}
 	if left > 0 && !st.ended { // closed meanwhile
 		s.abort(st)

@@ -1,6 +1,7 @@
 package mux
 
 import (
+	"context"
 	"net"
 	"slices"
 	"sync"
@@ -211,6 +212,29 @@ func writeAll(carrier net.Conn, lanes ...[]byte) error {
 func (s *session) writeFailed(err error) {
 	err = &carrierError{"write", err}
 	s.linger = time.AfterFunc(lingerTime, func() { s.fail(err) })
+}
+
+// Flush implements [Session].
+func (s *session) Flush(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	batch := s.out.batch
+	defer context.AfterFunc(ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.room.Broadcast()
+	})()
+	for s.out.batch == batch && s.out.queued() > 0 {
+		switch {
+		case s.err != nil:
+			return s.err
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		}
+		s.out.flush()
+		s.room.Wait()
+	}
+	return nil
 }
 
 // sendControl queues a control frame about st, or about the session when st is nil. Callers hold the lock. Urgent is

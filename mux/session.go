@@ -61,14 +61,16 @@ type session struct {
 	notes     []byte
 	releasing int // ACKs in notes
 
-	out      sender
-	spare    chunkPool
-	growth   int // bytes that windows may still grow by
-	promised int
-	buffered int
-	late     int // bytes that may still come for streams that were reset
-	bytesIn  uint64
-	bytesOut uint64
+	out       sender
+	spare     chunkPool
+	probation bool    // see Admit
+	budget    *Budget // nil on probation
+	growth    int     // bytes that windows may still grow by
+	promised  int
+	buffered  int
+	late      int // bytes that may still come for streams that were reset
+	bytesIn   uint64
+	bytesOut  uint64
 
 	pings    bucket // of the peer
 	pingOpen bool   // ours is not answered yet
@@ -83,18 +85,22 @@ func newSession(carrier net.Conn, cfg *Config, client bool) (Session, error) {
 		return nil, err
 	}
 	s := &session{
-		cfg:     c,
-		carrier: carrier,
-		client:  client,
-		backlog: 2 * c.MaxStreams,
-		started: time.Now(),
-		arrival: make(chan struct{}, 1),
-		done:    make(chan struct{}),
-		written: make(chan struct{}),
-		streams: make(map[uint32]*stream),
-		growth:  c.SessionBytes - 2*c.MaxStreams*Window,
-		pings:   bucket{perSecond: pingsPerSecond},
-		out:     sender{urgent: lane{limit: urgentLaneBytes}, bulk: lane{limit: bulkLaneBytes}, batch: 1},
+		cfg:       c,
+		carrier:   carrier,
+		client:    client,
+		backlog:   2 * c.MaxStreams,
+		started:   time.Now(),
+		arrival:   make(chan struct{}, 1),
+		done:      make(chan struct{}),
+		written:   make(chan struct{}),
+		streams:   make(map[uint32]*stream),
+		growth:    c.SessionBytes - 2*c.MaxStreams*Window,
+		pings:     bucket{perSecond: pingsPerSecond},
+		probation: c.Probation > 0,
+		out:       sender{urgent: lane{limit: urgentLaneBytes}, bulk: lane{limit: bulkLaneBytes}, batch: 1},
+	}
+	if !s.probation {
+		s.budget = c.Budget
 	}
 	s.in = bufio.NewReaderSize(meter{s}, readerBytes)
 	s.room.L, s.out.wake.L = &s.mu, &s.mu

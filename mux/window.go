@@ -58,10 +58,10 @@ func (s *session) grow(st *stream, now time.Time) {
 	need := int(2 * float64(w.epochBytes) * float64(s.rtt) / float64(took))
 	w.epoch, w.epochBytes = now, 0
 	most := min(need, 2*w.size, s.cfg.MaxStreamWindow, w.size+s.growth) - w.size
-	if most <= 0 {
+	if most <= 0 || s.probation {
 		return
 	}
-	n := s.cfg.Budget.grow(most)
+	n := s.budget.grow(most)
 	w.size += n
 	s.growth -= n
 	s.promised += n
