@@ -56,7 +56,7 @@ func Multiplex(carrier net.Conn, cfg *Config) (Session, error) {
 		growth:  c.SessionBytes - 2*c.MaxStreams*Window,
 	}
 	s.in = bufio.NewReaderSize(s, readerBytes)
-	s.room.L, s.drained.L, s.out.wake.L = &s.mu, &s.mu, &s.mu
+	s.room.L, s.drained.L, s.out.wake.L, s.out.flushed.L = &s.mu, &s.mu, &s.mu, &s.mu
 	for i := range s.rates {
 		s.rates[i].perSecond = float64(c.StreamsPerSecond)
 	}
@@ -98,6 +98,7 @@ type multiplex struct {
 	drained   sync.Cond   // receiveAll waits for it
 	patience  time.Time   // until when somebody must read full
 	impatient *time.Timer // ends the session then
+	delay     *time.Timer // gives it room for more
 
 	out      frameQueue
 	spare    chunkPool

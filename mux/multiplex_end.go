@@ -168,9 +168,6 @@ func (s *multiplex) failLocked(err error) {
 	if s.linger != nil {
 		s.linger.Stop()
 	}
-	if s.impatient != nil {
-		s.impatient.Stop()
-	}
 	if errors.Is(err, errSessionClosed) {
 		s.polite = true
 		s.linger = time.AfterFunc(lingerTime, s.closeCarrier)
@@ -189,6 +186,7 @@ func (s *multiplex) failLocked(err error) {
 	s.room.Broadcast()
 	s.drained.Signal()
 	s.out.wake.Signal()
+	s.out.flushed.Broadcast()
 	s.cfg.Logger.Debug("mux: session ended", "reason", err)
 }
 

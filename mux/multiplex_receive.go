@@ -107,26 +107,48 @@ func (s *multiplex) receiveData(st *shared, left int) (int, error) {
 	return left, nil
 }
 
+// growDelay is how long a full stream waits for its reader before it is given room for more: memory that is used again
+// and again stays in the processor's cache.
+const growDelay = time.Millisecond
+
 // waitForRoom waits until st can hold more, and reports whether it wants more.
 func (s *multiplex) waitForRoom(st *shared) bool {
-	for {
+	for delayed := false; ; {
 		switch {
 		case st == nil || st.closed || st.finIn || st.err != nil:
 			return false
-		case st.buf.size < st.promise || s.grow(st):
+		case st.buf.size < st.promise:
 			return true
+		case !delayed && s.mayGrow(st) > 0:
+			delayed = true
+			s.waitForReader(st, &s.delay, growDelay, s.stopWaiting)
+		case s.grow(st):
+			return true
+		default:
+			s.patience = time.Now().Add(s.cfg.UnreadTimeout)
+			s.waitForReader(st, &s.impatient, s.cfg.UnreadTimeout, s.losePatience)
 		}
-		s.full = st
-		s.patience = time.Now().Add(s.cfg.UnreadTimeout)
-		if s.impatient == nil {
-			s.impatient = time.AfterFunc(s.cfg.UnreadTimeout, s.losePatience)
-		} else {
-			s.impatient.Reset(s.cfg.UnreadTimeout)
-		}
-		s.drained.Wait()
-		s.impatient.Stop()
-		s.full = nil
 	}
+}
+
+// waitForReader waits until something of st was read, or anything else has become of it, or a timer's f ends the wait.
+func (s *multiplex) waitForReader(st *shared, timer **time.Timer, d time.Duration, f func()) {
+	if *timer == nil {
+		*timer = time.AfterFunc(d, f)
+	} else {
+		(*timer).Reset(d)
+	}
+	s.full = st
+	s.drained.Wait()
+	s.full = nil
+	(*timer).Stop()
+}
+
+// stopWaiting runs in the timer's goroutine.
+func (s *multiplex) stopWaiting() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drained.Signal()
 }
 
 // losePatience runs in the timer's goroutine. A stream that nobody has claimed has a timer of its own.
@@ -150,13 +172,18 @@ func (s *multiplex) losePatience() {
 	s.fail(&LimitError{LimitUnreadBytes, int64(size), int64(size)})
 }
 
+// mayGrow returns how much more st may hold, as far as this session goes.
+func (s *multiplex) mayGrow(st *shared) int {
+	if !st.claimed {
+		return 0
+	}
+	return max(0, min(Window, s.cfg.UnreadBytes-st.promise, s.growth))
+}
+
 // grow lets st hold more, and reports whether it may.
 func (s *multiplex) grow(st *shared) bool {
-	if !st.claimed {
-		return false
-	}
-	most := min(Window, s.cfg.UnreadBytes-st.promise, s.growth)
-	if most <= 0 {
+	most := s.mayGrow(st)
+	if most == 0 {
 		return false
 	}
 	n := s.cfg.Budget.grow(most)
