@@ -12,7 +12,7 @@ func benchmarkMessages() map[string]Message {
 			Accepts: true, Features: []string{"stun"},
 		},
 		"upgrade": Upgrade{ID: 7, Transport: TransportWebRTC, Kind: UpgradeOffer, Text: strings.Repeat("a=x\r\n", 400), Mid: "0"},
-		"res":     Res{ID: 7, Candidates: make([]Candidate, MaxCandidates)},
+		"res":     Res{ID: 7, Candidates: candidates(MaxCandidates, 0)},
 	}
 }
 

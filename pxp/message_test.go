@@ -307,7 +307,7 @@ func TestLargestMessages(t *testing.T) {
 		{Hello{65535, long(MaxAgent), [32]byte{}, long(MaxObserved), true, features}, 784},
 		{GetPeers{MaxID, MaxCandidates}, 8},
 		{Relay{ID: MaxID}, 25},
-		{Incoming{ID: MaxID}, 59},
+		{Incoming{ID: MaxID, From: [32]byte{1}}, 59},
 		{Upgrade{MaxID, long(MaxTransport), UpgradeOffer, long(MaxSDP), long(MaxMid), 65535}, 12385},
 		{Upgrade{MaxID, long(MaxTransport), UpgradeAnswer, long(MaxSDP), long(MaxMid), 65535}, 12385},
 		{Upgrade{MaxID, long(MaxTransport), UpgradeCandidate, long(MaxICECandidate), long(MaxMid), 65535}, 1121},
@@ -315,7 +315,7 @@ func TestLargestMessages(t *testing.T) {
 		{Connect{MaxID}, 7},
 		{Ping{MaxID}, 7},
 		{Bye{65535, long(MaxReason)}, 265},
-		{Res{MaxID, 65535, long(MaxReason), make([]Candidate, MaxCandidates)}, 694},
+		{Res{MaxID, 65535, long(MaxReason), candidates(MaxCandidates, 255)}, 710},
 	} {
 		frame, err := Append(nil, test.message)
 		if err != nil {
@@ -350,7 +350,7 @@ func TestConcurrent(t *testing.T) {
 	done := make(chan error, workers)
 	for w := range workers { // owned by the test, which waits for a result of each
 		go func() {
-			want := Res{ID: uint32(w) + 1, Reason: fmt.Sprint("worker ", w), Candidates: make([]Candidate, w+1)}
+			want := Res{ID: uint32(w) + 1, Reason: fmt.Sprint("worker ", w), Candidates: candidates(w+1, uint8(w))}
 			for range 100 {
 				frame, err := Append(nil, want)
 				if err != nil {

@@ -2,7 +2,7 @@ package pxp
 
 // Res answers a request (PXP §8.9).
 //
-//	[9, id uint, code uint, reason str, candidates [[peer bin, token bin]...]]
+//	[9, id uint, code uint, reason str, candidates [[peer bin, token bin, protocol uint]...]]
 //
 //	element     kind   limit
 //	type        uint   9
@@ -10,10 +10,11 @@ package pxp
 //	code        uint   0 to 65535
 //	reason      str    256 bytes
 //	candidates  array  8 arrays
-//	  peer      bin    32 bytes exactly
+//	  peer      bin    32 bytes exactly, not all zeros
 //	  token     bin    16 bytes exactly
+//	  protocol  uint   0 to 255; may be missing
 //
-// At most 694 bytes. A candidate's array has two elements or more; those after the second are skipped as a message's are.
+// At most 710 bytes. A candidate's array has two elements or more; those after the third are skipped as a message's are.
 // Malformed: the receiver sends bye [CodeProtocol] and closes. So does it when the id is above those of all its requests;
 // an answer that comes too late or twice is ignored (PXP §7.3).
 type Res struct {
@@ -32,11 +33,17 @@ type Res struct {
 
 // Candidate is a peer's peer that is offered to us, and the right to one circuit to it.
 type Candidate struct {
-	// Peer is its peer ID by the relay's word. The session through the circuit proves it or not.
+	// Peer is its peer ID by the relay's word; not zero. The session through the circuit proves it or not, one of version 1
+	// never: there it is a handle that the relay made up.
 	Peer [PeerSize]byte
 
 	// Token is for [Relay], at the peer that sent the [Res].
 	Token Token
+
+	// Protocol is the version of the protocol that the candidate speaks. 0 means [Version] and is not written; a [Version]
+	// that is written out means the same and is kept. Version 1 is offered only to peers whose hello names the feature "v1"
+	// (PXP §9.1). A candidate of a version that is not known is to be left alone.
+	Protocol uint8
 }
 
 // Type returns [TypeRes].
@@ -49,9 +56,16 @@ func (m Res) encode(e *encoder) {
 	e.array("candidates", len(m.Candidates), MaxCandidates)
 	for i := range m.Candidates {
 		c := &m.Candidates[i]
-		e.array("candidates", 2, MaxElements)
-		e.bin("candidates.peer", c.Peer[:])
+		elements := 2
+		if c.Protocol != 0 {
+			elements = 3
+		}
+		e.array("candidates", elements, MaxElements)
+		e.peer("candidates.peer", &c.Peer)
 		e.bin("candidates.token", c.Token[:])
+		if c.Protocol != 0 {
+			e.uint("candidates.protocol", uint64(c.Protocol), 0, 1<<8-1)
+		}
 	}
 }
 
@@ -71,9 +85,12 @@ func decodeRes(d *decoder, id uint32) (m Res) {
 		if d.err == nil && elements < 2 {
 			d.failf("candidates", "%d elements, want at least 2", elements)
 		}
-		d.bin("candidates.peer", c.Peer[:])
+		d.peer("candidates.peer", &c.Peer)
 		d.bin("candidates.token", c.Token[:])
-		d.skip("candidates", elements-2)
+		if elements > 2 {
+			c.Protocol = uint8(d.uint("candidates.protocol", 0, 1<<8-1))
+		}
+		d.skip("candidates", max(elements-3, 0))
 	}
 	return m
 }

@@ -148,7 +148,7 @@ var sampleBodies = map[string]struct {
 	},
 	"getpeers": {[]string{"\x02", "\x01", "\x08"}, GetPeers{MaxID, 8}},
 	"relay":    {[]string{"\x03", "\x01", bin(long(16))}, Relay{ID: MaxID}},
-	"incoming": {[]string{"\x04", "\x01", bin(long(16)), bin(long(32))}, Incoming{ID: MaxID}},
+	"incoming": {[]string{"\x04", "\x01", bin(long(16)), bin(long(32))}, Incoming{ID: MaxID, From: [32]byte{1}}},
 	"upgrade": {
 		[]string{"\x05", "\x01", "\xa6webrtc", "\x01", "\xa0", "\xa0", "\x00"},
 		Upgrade{MaxID, long(16), UpgradeOffer, long(12288), long(64), 65535},
@@ -156,7 +156,7 @@ var sampleBodies = map[string]struct {
 	"connect": {[]string{"\x06", "\x01"}, Connect{MaxID}},
 	"ping":    {[]string{"\x07", "\x01"}, Ping{MaxID}},
 	"bye":     {[]string{"\x08", "\x00", "\x01", "\xa0"}, Bye{65535, long(256)}},
-	"res":     {[]string{"\x09", "\x01", "\x00", "\xa0", "\x90"}, Res{MaxID, 65535, long(256), make([]Candidate, 8)}},
+	"res":     {[]string{"\x09", "\x01", "\x00", "\xa0", "\x90"}, Res{MaxID, 65535, long(256), candidates(8, 255)}},
 }
 
 func long(n int) string { return strings.Repeat("x", n) }
@@ -206,12 +206,6 @@ func TestSpecRegistry(t *testing.T) {
 func TestSpecFields(t *testing.T) {
 	tables := specTables(t)
 	sections := []string{"hello", "getpeers", "relay", "incoming", "upgrade", "connect", "ping", "bye", "res"}
-	kinds := map[string]string{
-		"uint": "an unsigned integer", "str": "a string", "bin": "a byte string", "bool": "a boolean",
-		"array of str": "an array", "array of candidate": "an array",
-	}
-	rangeOf := regexp.MustCompile(`^(\d+) to (\d+)$`)
-	sizeOf := regexp.MustCompile(`^(\d+) (bytes|elements)( exactly)?( of (\d+) bytes)?$`)
 	checked := 0
 	for i, name := range sections {
 		section := fmt.Sprintf("8.%d", i+1)
@@ -228,50 +222,25 @@ func TestSpecFields(t *testing.T) {
 			continue
 		}
 		for at, row := range rows {
-			field, kind, limit := row[0], row[1], row[2]
-			refused := func(value, problem string) {
-				t.Helper()
+			wantSpecField(t, section, row, func(value string) []byte {
 				elements := append([]string(nil), sample...)
 				elements[at+2] = value
-				wantRefused(t, []byte(array(elements...)), field, problem)
-			}
-			if kinds[kind] == "" {
-				t.Errorf("§%s: %s is of kind %q", section, field, kind)
-				continue
-			}
-			refused("\xc0", "want "+kinds[kind])
+				return []byte(array(elements...))
+			})
 			checked++
-			switch m := sizeOf.FindStringSubmatch(limit); {
-			case kind == "uint":
-				m := rangeOf.FindStringSubmatch(limit)
-				if m == nil {
-					t.Errorf("§%s: limit %q of %s", section, limit, field)
-					continue
-				}
-				max, _ := strconv.ParseUint(m[2], 10, 64)
-				refused(num(max+1), fmt.Sprintf("limit %s to %s", m[1], m[2]))
-			case kind == "bool", limit == "by kind":
-			case m == nil:
-				t.Errorf("§%s: limit %q of %s", section, limit, field)
-			case kind == "str":
-				n, _ := strconv.Atoi(m[1])
-				refused(str(long(n+1)), "limit "+m[1])
-			case kind == "bin":
-				n, _ := strconv.Atoi(m[1])
-				refused(bin(long(n+1)), "want "+m[1])
-				refused(bin(long(n-1)), "want "+m[1])
-			default: // array
-				n, _ := strconv.Atoi(m[1])
-				refused("\xdc"+be(uint64(n+1), 2)+strings.Repeat("\xa0", n+1), "limit "+m[1])
-				if m[5] != "" {
-					n, _ := strconv.Atoi(m[5])
-					refused(array(str(long(n+1))), "limit "+m[5])
-				}
-			}
 		}
 	}
-	if checked != 20 {
-		t.Errorf("%d fields checked, the messages have 20", checked)
+	candidate := []string{bin(long(32)), bin(long(16)), "\x01"}
+	for at, row := range specTable(t, tables, "8.9", 1) {
+		wantSpecField(t, "8.9", row, func(value string) []byte {
+			elements := append([]string(nil), candidate...)
+			elements[at] = value
+			return []byte(array("\x09", "\x01", "\x00", "\xa0", array(array(elements...))))
+		})
+		checked++
+	}
+	if checked != 23 {
+		t.Errorf("%d fields checked, the messages have 20 and a candidate 3", checked)
 	}
 
 	for _, row := range specTable(t, tables, "8.5", 1) {
@@ -280,15 +249,57 @@ func TestSpecFields(t *testing.T) {
 			t.Errorf("§8.5: text of %s is limited to %s, the codec has %d", row[1], row[3], UpgradeKind(kind).maxText())
 		}
 	}
-	for _, row := range specTable(t, tables, "8.9", 1) {
-		n, _, _ := strings.Cut(row[2], " ")
-		peer, token := bin(long(32)), bin(long(16))
-		if row[0] == "candidates.peer" {
-			peer = bin("")
-		} else {
-			token = bin("")
+}
+
+// wantSpecField checks a row of (field, kind, limit, …); with returns a body with a value in that field's place.
+func wantSpecField(t *testing.T, section string, row []string, with func(value string) []byte) {
+	t.Helper()
+	field, kind, limit := row[0], row[1], row[2]
+	kinds := map[string]string{
+		"uint": "an unsigned integer", "str": "a string", "bin": "a byte string", "bool": "a boolean",
+		"array of str": "an array", "array of candidate": "an array",
+	}
+	rangeOf := regexp.MustCompile(`^(\d+) to (\d+)$`)
+	sizeOf := regexp.MustCompile(`^(\d+) (bytes|elements)( exactly)?(, not all zeros)?( of (\d+) bytes)?$`)
+	refused := func(value, problem string) {
+		t.Helper()
+		wantRefused(t, with(value), field, problem)
+	}
+	if kinds[kind] == "" {
+		t.Errorf("§%s: %s is of kind %q", section, field, kind)
+		return
+	}
+	refused("\xc0", "want "+kinds[kind])
+	switch m := sizeOf.FindStringSubmatch(limit); {
+	case kind == "uint":
+		m := rangeOf.FindStringSubmatch(limit)
+		if m == nil {
+			t.Errorf("§%s: limit %q of %s", section, limit, field)
+			return
 		}
-		wantRefused(t, []byte(array("\x09", "\x01", "\x00", "\xa0", array(array(peer, token)))), row[0], "want "+n)
+		max, _ := strconv.ParseUint(m[2], 10, 64)
+		refused(num(max+1), fmt.Sprintf("limit %s to %s", m[1], m[2]))
+	case kind == "bool", limit == "by kind":
+	case m == nil:
+		t.Errorf("§%s: limit %q of %s", section, limit, field)
+	case kind == "str":
+		n, _ := strconv.Atoi(m[1])
+		refused(str(long(n+1)), "limit "+m[1])
+	case kind == "bin":
+		n, _ := strconv.Atoi(m[1])
+		refused(bin(long(n+1)), "want "+m[1])
+		refused(bin(long(n-1)), "want "+m[1])
+		_, err := Decode(with(bin(strings.Repeat("\x00", n))))
+		if zeros := m[4] == ""; zeros != (err == nil) {
+			t.Errorf("§%s: %s of zeros: %v, the limit is %q", section, field, err, limit)
+		}
+	default: // array
+		n, _ := strconv.Atoi(m[1])
+		refused("\xdc"+be(uint64(n+1), 2)+strings.Repeat("\xa0", n+1), "limit "+m[1])
+		if m[6] != "" {
+			n, _ := strconv.Atoi(m[6])
+			refused(array(str(long(n+1))), "limit "+m[6])
+		}
 	}
 }
 

@@ -39,7 +39,10 @@ type vectorFields struct {
 	Line       uint16
 	Code       Code
 	Reason     string
-	Candidates []struct{ Peer, Token hexBytes }
+	Candidates []struct {
+		Peer, Token hexBytes
+		Protocol    uint8
+	}
 }
 
 type hexBytes []byte
@@ -75,7 +78,7 @@ func (v *vector) message(t *testing.T) Message {
 	case "res":
 		m := Res{ID: f.ID, Code: f.Code, Reason: f.Reason}
 		for _, c := range f.Candidates {
-			m.Candidates = append(m.Candidates, Candidate{[32]byte(c.Peer), Token(c.Token)})
+			m.Candidates = append(m.Candidates, Candidate{[32]byte(c.Peer), Token(c.Token), c.Protocol})
 		}
 		return m
 	case "unknown":
