@@ -54,6 +54,11 @@ func Multiplex(carrier net.Conn, cfg *Config) (Session, error) {
 		local:   make(map[uint32]*shared),
 		remote:  make(map[int32]*shared),
 		growth:  c.SessionBytes - 2*c.MaxStreams*Window,
+
+		probation: c.Probation > 0,
+	}
+	if !s.probation {
+		s.budget = c.Budget
 	}
 	s.in = bufio.NewReaderSize(s, readerBytes)
 	s.room.L, s.drained.L, s.out.wake.L, s.out.flushed.L = &s.mu, &s.mu, &s.mu, &s.mu
@@ -100,13 +105,15 @@ type multiplex struct {
 	impatient *time.Timer // ends the session then
 	delay     *time.Timer // gives it room for more
 
-	out      frameQueue
-	spare    chunkPool
-	growth   int // bytes that streams may hold in addition to those promised
-	promised int
-	buffered int
-	bytesIn  uint64
-	bytesOut uint64
+	out       frameQueue
+	spare     chunkPool
+	probation bool    // see Admit
+	budget    *Budget // nil on probation
+	growth    int     // bytes that streams may hold in addition to those promised
+	promised  int
+	buffered  int
+	bytesIn   uint64
+	bytesOut  uint64
 }
 
 // Read reads the carrier for s.in and notes when.

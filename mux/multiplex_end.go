@@ -76,7 +76,7 @@ func (st *shared) wake() {
 func (s *multiplex) release(st *shared) {
 	s.growth += max(0, st.promise-Window)
 	s.promised -= st.promise
-	s.cfg.Budget.give(st.promise)
+	s.budget.give(st.promise)
 	st.promise = 0
 }
 

@@ -374,3 +374,45 @@ func TestMultiplexConfig(t *testing.T) {
 		b.Close()
 	}
 }
+
+// Who is on probation gets little, and takes nothing from the budget.
+func TestMultiplexProbation(t *testing.T) {
+	budget := mux.NewBudget(8 * mux.Window)
+	cfg := &mux.Config{Probation: 2, Budget: budget}
+	inMultiplexBubble(t, cfg, func(t *testing.T, s mux.Session, peer *rawPeer) {
+		hello := mustOpen(t, s, "pxp")
+		peer.send(m(0, mOpen, "pxp"), m(0, mData, "hello"), m(1, mOpen, "1"), m(2, mOpen, "2"), m(3, mOpen, "3"))
+		mustReadText(t, hello, "hello")
+		synctest.Wait()
+		if st := s.Stats(); st.Streams != 3 || budget.Used() != 0 {
+			t.Errorf("%+v, %d of the budget", st, budget.Used())
+		}
+		mustOpen(t, s, "closed").Close() // promises nothing any more
+		s.Admit()
+		s.Admit()
+		if budget.Used() != 3*mux.Window {
+			t.Errorf("%d of the budget", budget.Used())
+		}
+		peer.send(m(3, mOpen, "3"), m(0, mData, strings.Repeat("d", 2*mux.Window)))
+		time.Sleep(time.Second)
+		if st := s.Stats(); st.Buffered != 2*mux.Window || budget.Used() != 5*mux.Window {
+			t.Errorf("%+v, %d of the budget", st, budget.Used())
+		}
+	})
+	if budget.Used() != 0 {
+		t.Errorf("%d of the budget left", budget.Used())
+	}
+	inMultiplexBubble(t, cfg, func(t *testing.T, s mux.Session, peer *rawPeer) {
+		mustOpen(t, s, "pxp")
+		peer.send(m(0, mOpen, "pxp"), m(1, mOpen, "1"), m(0, mData, strings.Repeat("d", 40<<10)), m(1, mData, strings.Repeat("d", 24<<10)))
+		synctest.Wait()
+		if s.Err() != nil {
+			t.Fatal(s.Err())
+		}
+		peer.send(m(0, mData, "d"))
+		mustBreak(t, s, mux.LimitProbationBytes)
+	})
+	if budget.Used() != 0 {
+		t.Errorf("%d of the budget left", budget.Used())
+	}
+}

@@ -18,8 +18,8 @@ func (s *multiplex) Open(ctx context.Context, name string) (Stream, error) {
 	}
 	st := s.claim(name)
 	if st == nil {
-		if !s.cfg.Budget.begin() {
-			return nil, &LimitError{LimitBudgetBytes, s.cfg.Budget.Used() + Window, s.cfg.Budget.Limit()}
+		if !s.budget.begin() {
+			return nil, &LimitError{LimitBudgetBytes, s.budget.Used() + Window, s.budget.Limit()}
 		}
 		st = s.begin(name)
 	}
@@ -111,7 +111,7 @@ func (s *multiplex) receiveOpen(channel int32, name string) error {
 			delete(s.names, name)
 		}
 	} else {
-		if checkName(name) != nil || level > burst || len(s.unclaimed) >= s.cfg.MaxStreams || !s.cfg.Budget.begin() {
+		if checkName(name) != nil || level > burst || len(s.unclaimed) >= s.maxUnclaimed() || !s.budget.begin() {
 			s.cfg.Logger.Debug("mux: stream dropped", "name", name)
 			return nil
 		}
@@ -122,6 +122,25 @@ func (s *multiplex) receiveOpen(channel int32, name string) error {
 	st.matched, st.mapped, st.peerChannel = true, true, channel
 	s.remote[channel] = st
 	return nil
+}
+
+// Admit implements [Session].
+func (s *multiplex) Admit() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.probation {
+		s.probation = false
+		s.budget = s.cfg.Budget
+		s.budget.charge(s.promised)
+	}
+}
+
+// maxUnclaimed is how many streams may wait to be claimed now.
+func (s *multiplex) maxUnclaimed() int {
+	if s.probation {
+		return s.cfg.Probation
+	}
+	return s.cfg.MaxStreams
 }
 
 // replace takes the peer's channel from st, because the peer opens it once more. The original leaves the stream without a

@@ -103,6 +103,9 @@ func (s *multiplex) receiveData(st *shared, left int) (int, error) {
 		if err != nil {
 			return left, readError(unexpected(err))
 		}
+		if s.probation && s.buffered > probationBytes {
+			return left, &LimitError{LimitProbationBytes, int64(s.buffered), probationBytes}
+		}
 	}
 	return left, nil
 }
@@ -174,7 +177,7 @@ func (s *multiplex) losePatience() {
 
 // mayGrow returns how much more st may hold, as far as this session goes.
 func (s *multiplex) mayGrow(st *shared) int {
-	if !st.claimed {
+	if !st.claimed || s.probation {
 		return 0
 	}
 	return max(0, min(Window, s.cfg.UnreadBytes-st.promise, s.growth))
@@ -186,7 +189,7 @@ func (s *multiplex) grow(st *shared) bool {
 	if most == 0 {
 		return false
 	}
-	n := s.cfg.Budget.grow(most)
+	n := s.budget.grow(most)
 	st.promise += n
 	s.growth -= n
 	s.promised += n
@@ -200,7 +203,7 @@ func (s *multiplex) consumed(st *shared, n int) {
 		st.promise -= excess
 		s.growth += excess
 		s.promised -= excess
-		s.cfg.Budget.give(excess)
+		s.budget.give(excess)
 	}
 	if s.full == st {
 		s.patience = time.Now().Add(s.cfg.UnreadTimeout)

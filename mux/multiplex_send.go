@@ -1,6 +1,7 @@
 package mux
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -73,8 +74,6 @@ func (q *frameQueue) take() []byte {
 
 // taken gives the buffer that take returned back. Large ones are not kept by a session that sends little.
 func (q *frameQueue) taken(b []byte) {
-	q.gave += uint64(len(b))
-	q.flushed.Broadcast()
 	if time.Since(q.lastLarge) <= calm {
 		q.spare = b
 		return
@@ -131,6 +130,28 @@ func (s *multiplex) answer(st *shared) {
 	s.endIfDone(st)
 }
 
+// Flush implements [Session].
+func (s *multiplex) Flush(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	until := s.out.took + uint64(len(s.out.buf))
+	defer context.AfterFunc(ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.out.flushed.Broadcast()
+	})()
+	for s.out.gave < until {
+		switch {
+		case s.err != nil:
+			return s.err
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		}
+		s.out.flushed.Wait()
+	}
+	return nil
+}
+
 // sendAll is the goroutine that gives frames to the carrier. Multiplex starts it, Close waits for it. When the session has
 // ended it sends what is queued, closes the carrier and ends; or it ends because the carrier fails.
 func (s *multiplex) sendAll() {
@@ -161,6 +182,8 @@ func (s *multiplex) sendAll() {
 		} else if err != nil {
 			break
 		}
+		s.out.gave = s.out.took
+		s.out.flushed.Broadcast()
 	}
 	s.mu.Unlock()
 	s.closeCarrier()

@@ -418,3 +418,41 @@ func TestMultiplexCloseAtAnyMoment(t *testing.T) {
 		}
 	}
 }
+
+// Flush waits until the carrier has been given what was queued before, and for nothing after.
+func TestMultiplexFlush(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		a, b := memnet.PipeConfig{Buffer: 10, Rate: 10}.Pipe()
+		s, err := mux.Multiplex(b, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go io.Copy(io.Discard, a)
+		start := time.Now()
+		if err := s.Flush(t.Context()); err != nil {
+			t.Errorf("nothing to flush: %v", err)
+		}
+		st := mustOpen(t, s, "x")
+		mustWriteText(t, st, string(make([]byte, 95)))
+		flushed := make(chan error, 2)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		go func() { flushed <- s.Flush(ctx) }()
+		go func() { flushed <- s.Flush(t.Context()) }()
+		synctest.Wait()
+		mustWriteText(t, st, string(make([]byte, 1000)))
+		if err := <-flushed; !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
+			t.Errorf("got %v after %v", err, time.Since(start))
+		}
+		if err := <-flushed; err != nil || time.Since(start) > 11*time.Second || time.Since(start) < 9*time.Second {
+			t.Errorf("got %v after %v", err, time.Since(start))
+		}
+		go func() { flushed <- s.Flush(t.Context()) }()
+		synctest.Wait()
+		a.Close()
+		if err := <-flushed; err == nil {
+			t.Error("flushed to nowhere")
+		}
+		s.Close()
+	})
+}
