@@ -1,6 +1,8 @@
 package mux_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -258,4 +260,55 @@ func TestMultiplexNameInUse(t *testing.T) {
 		s.Close()
 		peer.Close()
 	})
+}
+
+// A carrier that ends within a frame is no orderly end, wherever it does.
+func TestMultiplexTruncatedFrame(t *testing.T) {
+	whole := [][]byte{m(0, mOpen, "x"), m(100, mData, "text"), m(0, mData, "text"), m(1, mNone, "text")}
+	all := bytes.Join(whole, nil)
+	ends := map[int]bool{0: true}
+	n := 0
+	for _, f := range whole {
+		n += len(f)
+		ends[n] = true
+	}
+	for cut := range len(all) + 1 {
+		s, peer := multiplexRaw(t, nil)
+		peer.send(all[:cut])
+		peer.Conn.(*memnet.Conn).CloseWrite()
+		<-s.Done()
+		if err := s.Err(); ends[cut] != (err == mux.ErrRemoteClosed) || ends[cut] == errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("after %d bytes: %v", cut, err)
+		}
+		s.Close()
+	}
+}
+
+func TestMultiplexOpenErrors(t *testing.T) {
+	s, peer := multiplexRaw(t, nil)
+	for _, name := range []string{"", "a\nb", "\xff", strings.Repeat("n", 256)} {
+		if _, err := s.Open(t.Context(), name); !errors.As(err, new(*mux.NameError)) {
+			t.Errorf("name %.10q: %v", name, err)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errCut)
+	if _, err := s.Open(ctx, "x"); err != errCut {
+		t.Errorf("open: %v", err)
+	}
+	if _, err := s.Accept(ctx); err != errCut {
+		t.Errorf("accept: %v", err)
+	}
+	st := mustOpen(t, s, "name")
+	if st.Name() != "name" || st.LocalAddr() == nil || st.RemoteAddr() == nil {
+		t.Errorf("%q, %v, %v", st.Name(), st.LocalAddr(), st.RemoteAddr())
+	}
+	if n, err := st.Read(nil); n != 0 || err != nil {
+		t.Errorf("read of nothing: %d, %v", n, err)
+	}
+	st.CloseWrite()
+	if _, err := st.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("write after CloseWrite: %v", err)
+	}
+	peer.mustSay(s, m(0, mOpen, "name"), m(0, mEnd, ""))
 }

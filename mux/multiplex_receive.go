@@ -13,7 +13,7 @@ func (s *multiplex) receiveAll() {
 	for {
 		if err := s.receive(); err != nil {
 			s.fail(err)
-			io.Copy(io.Discard, s.in) // until the carrier is closed: one that is closed with unread bytes may lose the last sent
+			_, _ = io.Copy(io.Discard, s.in) // until the carrier is closed: one that is closed with unread bytes may lose the last sent
 			return
 		}
 	}

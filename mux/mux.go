@@ -9,7 +9,7 @@
 // The format is that of yamux (the hashicorp library's spec.md), version 0, and the library opens, accepts and closes
 // the streams. A stream begins with its name: one length byte, 1 to 255, and that many bytes of UTF-8 without control
 // characters (PXP §5). Beyond what yamux asks of both sides, stream ids of a side grow, and a data frame holds at most
-// [MaxFrameBytes].
+// [MaxFrameBytes]. [Multiplex] speaks wire version 1 instead, of which nothing below is true.
 //
 // # Division of labour
 //
