@@ -27,7 +27,8 @@
 //	            all streams from now on
 //	end         stream: the orderly end of what this side sends
 //	destroy     stream: both directions, at once
-//	pause       stream: stops reading; resume goes on
+//	pause       stream: stops reading; resume goes on. Over WebSocket the original sends nothing either while some 16
+//	            messages are unread.
 //	close       closes all sessions and listeners
 //
 // # Events

@@ -15,7 +15,15 @@ import (
 // allTime bounds each test. It says nothing about how long things take: whoever waits for it to pass has failed.
 const allTime = 3 * time.Minute
 
+// TestMain is also a node of this module, in a process of its own.
 func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == goNodeArgument {
+		if err := runGoNode(os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		fmt.Println(orderReport())
 		os.Exit(code)

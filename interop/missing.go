@@ -14,7 +14,7 @@ import (
 // in the PATH, and what package-lock.json names must be installed beside it in just these versions.
 func Missing(dir string) error {
 	if _, err := exec.LookPath("node"); err != nil {
-		return errors.New("Node.js is not installed") //nolint:revive,staticcheck // a name
+		return errors.New("no program node in the PATH: install Node.js")
 	}
 	want, err := lockedVersions(filepath.Join(dir, "package-lock.json"))
 	if err != nil {

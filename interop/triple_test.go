@@ -29,7 +29,7 @@ func TestTriples(t *testing.T) {
 				for _, transport := range []string{"tcp", "ws"} {
 					m := triple{relay, asker, candidate, transport}
 					t.Run(m.String(), func(t *testing.T) {
-						needOriginal(t)
+						together(t, m.relay, m.asker, m.candidate)
 						ctx := limited(t)
 						attempts := 0
 						err := repeatOnce(func() error {
