@@ -68,7 +68,7 @@ func throughput(b *testing.B, size int, write func() error, read func([]byte) (i
 func barePair(b *testing.B, w *WebRTC) (x, y *pionLink) {
 	var links [2]*pionLink
 	for i := range links {
-		c := newConn(&w.cfg)
+		c := newConn(&w.cfg, w.dialect)
 		l, err := w.newLink(c, &progress{wake: make(chan struct{}, 1)})
 		check(b, err)
 		c.link = l

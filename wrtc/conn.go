@@ -1,8 +1,10 @@
 package wrtc
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"sync"
@@ -34,6 +36,8 @@ type conn struct {
 	// Set before Negotiate returns, then immutable.
 	link          link
 	high, low     int
+	marks         bool // see dialect
+	log           *slog.Logger
 	message       int
 	local, remote Addr
 	timing        Timing
@@ -60,8 +64,9 @@ type conn struct {
 	cause error // what unwritable was told first
 }
 
-func newConn(cfg *Config) *conn {
+func newConn(cfg *Config, d dialect) *conn {
 	return &conn{
+		marks: d.marks, log: cfg.Logger,
 		high: cfg.HighWater, low: cfg.LowWater, message: cfg.MessageSize,
 		rdeadline: newDeadline(), wdeadline: newDeadline(),
 		readLock: make(chan struct{}, 1), writeLock: make(chan struct{}, 1),
@@ -210,8 +215,8 @@ func (c *conn) endError() error {
 
 func failure(err error) error { return fmt.Errorf("wrtc: %w: %w", ErrFailed, err) }
 
-// Close sends what was written and the end of the stream, waits until the other end has it or linger has passed, and then takes the
-// PeerConnection down. The error says that written bytes may be lost.
+// Close sends what was written and the end of the stream, waits until the other end has it (without marks: until it has left) or linger has passed, and then takes
+// the PeerConnection down. The error says that written bytes may be lost.
 func (c *conn) Close() error {
 	c.closeOnce.Do(func() {
 		close(c.closed)
@@ -222,41 +227,22 @@ func (c *conn) Close() error {
 	return c.closeErr
 }
 
-// flush sends the end of the stream and waits until the other end confirmed it; when the other end closed first, until our confirmation is
-// out, since taking the PeerConnection down would cut it off. The error says that what was written may not arrive; it is no error when the
+// flush waits until what was written has arrived, as far as this end can know. The error says that it may not have; it is no error when the
 // other end closed and wants none of it.
 func (c *conn) flush() error {
 	if !isDone(c.lost) {
 		c.link.setLow(0)
-		if !isDone(c.ended) {
-			if err := c.link.send(nil, false); err != nil {
-				c.unwritable(err) // what came in may still hold the other end's confirmation
-			}
-		}
 		timeout := time.NewTimer(linger)
 		defer timeout.Stop()
-		for expired := false; !expired && !isDone(c.lost) && !c.link.acknowledged(); {
-			confirmed := c.confirmed
-			if isDone(c.ended) { // then our own confirmation is under way, too
-				if shutFlushes {
-					break
-				}
-				confirmed = nil
-			} else if isDone(c.confirmed) {
-				break
-			}
-			select {
-			case <-c.low1:
-			case <-confirmed:
-			case <-c.lost:
-			case <-timeout.C:
-				expired = true
-			}
+		if c.marks {
+			c.finish(timeout.C)
+		} else {
+			c.drain(timeout.C)
 		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.eof || isDone(c.confirmed) || c.link.acknowledged() {
+	if c.eof || c.arrived() {
 		return nil
 	}
 	err := c.err
@@ -264,6 +250,54 @@ func (c *conn) flush() error {
 		err = os.ErrDeadlineExceeded
 	}
 	return fmt.Errorf("wrtc: close: %d bytes not known to have arrived (waited at most %v): %w", c.link.buffered(), linger, err)
+}
+
+// finish sends the end of the stream and waits until the other end confirmed it; when the other end closed first, until our confirmation is
+// out, since taking the PeerConnection down would cut it off.
+func (c *conn) finish(timeout <-chan time.Time) {
+	if !isDone(c.ended) {
+		if err := c.link.send(nil, false); err != nil {
+			c.unwritable(err) // what came in may still hold the other end's confirmation
+		}
+	}
+	for !isDone(c.lost) && !c.link.acknowledged() {
+		confirmed := c.confirmed
+		if isDone(c.ended) { // then our own confirmation is under way, too
+			if shutFlushes {
+				return
+			}
+			confirmed = nil
+		} else if isDone(c.confirmed) {
+			return
+		}
+		select {
+		case <-c.low1:
+		case <-confirmed:
+		case <-c.lost:
+		case <-timeout:
+			return
+		}
+	}
+}
+
+// drain waits until nothing is left to send, or nobody to send it to.
+func (c *conn) drain(timeout <-chan time.Time) {
+	for !isDone(c.ended) && c.link.buffered() > 0 {
+		select {
+		case <-c.low1:
+		case <-c.ended:
+		case <-timeout:
+			return
+		}
+	}
+}
+
+// arrived reports whether the other end has what was written. Without marks there is nothing to ask for but whether it was sent.
+func (c *conn) arrived() bool {
+	if !c.marks {
+		return c.link.buffered() == 0
+	}
+	return isDone(c.confirmed) || c.link.acknowledged()
 }
 
 // deliver queues a message for Read. When the queue is full and block is true it waits for the reader. It reports
@@ -309,8 +343,34 @@ func (c *conn) end() {
 	c.mu.Unlock()
 	if first {
 		token(c.readable)
-		_ = c.link.send(nil, true) // a lost confirmation only makes the other end wait for the acknowledgement
+		if c.marks {
+			_ = c.link.send(nil, true) // a lost confirmation only makes the other end wait for the acknowledgement
+		}
 	}
+}
+
+// gone takes note that the channel has ended from outside, be it by the other end's doing. Without marks that is all there is of an orderly close.
+func (c *conn) gone(err error) {
+	if !c.marks {
+		c.end()
+	}
+	c.fail(fmt.Errorf("channel ended: %w", err))
+}
+
+// receive takes one message of the other end, at most of the size that the dialect allows. It reports whether the link should go on.
+func (c *conn) receive(msg []byte, text bool, limit int, block bool) bool {
+	switch {
+	case text && (len(msg) > 0 || !c.marks):
+		c.fail(errors.New("text message"))
+		return false
+	case text:
+		c.confirm()
+	case len(msg) > 0:
+		return c.deliver(msg, limit, block)
+	case c.marks:
+		c.end()
+	}
+	return true
 }
 
 // confirm takes note that our end of the stream arrived, and everything before it.

@@ -78,7 +78,7 @@ type negotiation struct {
 func (w *WebRTC) Negotiate(ctx context.Context, role Role, s Signaler) (Conn, error) {
 	n := &negotiation{
 		w: w, role: role, s: s, phase: PhaseOffer,
-		conn: newConn(&w.cfg),
+		conn: newConn(&w.cfg, w.dialect),
 		prog: &progress{wake: make(chan struct{}, 1)},
 		out:  make(chan Signal, w.cfg.MaxCandidates+2),
 	}
@@ -97,6 +97,7 @@ func (w *WebRTC) Negotiate(ctx context.Context, role Role, s Signaler) (Conn, er
 	n.conn.link = l
 	err = n.run(ctx, cancel)
 	if err != nil {
+		n.conn.fail(err) // a reader that runs already may wait for ours
 		l.shut()
 		return nil, n.error(err)
 	}
@@ -260,7 +261,7 @@ func (n *negotiation) advance() (done bool, err error) {
 		n.out <- s
 	}
 	p.candidates = nil
-	if p.gathered && !n.endSent {
+	if p.gathered && !n.endSent && n.w.dialect.end {
 		n.endSent = true
 		n.out <- Signal{Kind: End}
 	}
@@ -296,6 +297,9 @@ func (n *negotiation) remoteDescription(ctx context.Context, s Signal) error {
 	}
 	if err := n.countCandidates(s.Kind, d.candidates); err != nil {
 		return err
+	}
+	if n.w.dialect.repeats {
+		n.received -= d.candidates // they come again
 	}
 	if d.maxMessage > 0 {
 		n.conn.message = min(n.conn.message, d.maxMessage)

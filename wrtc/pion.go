@@ -22,6 +22,28 @@ func pionConfig(cfg *Config) webrtc.Configuration {
 	return pc
 }
 
+// channelInit is how a channel of the dialect is created: ordered and reliable.
+func (d *dialect) channelInit() *webrtc.DataChannelInit {
+	ordered := true
+	init := &webrtc.DataChannelInit{Ordered: &ordered}
+	if d.negotiated {
+		negotiated, id := true, uint16(0)
+		init.Negotiated, init.ID = &negotiated, &id
+	}
+	return init
+}
+
+// checkChannel says what is wrong with a channel that the other end opened.
+func checkChannel(dc *webrtc.DataChannel) error {
+	if !dc.Ordered() || dc.MaxRetransmits() != nil || dc.MaxPacketLifeTime() != nil {
+		return fmt.Errorf("channel %.40q is not ordered and reliable", dc.Label())
+	}
+	return nil
+}
+
+// errPeerConnectionClosed: natively also after the other end closed its own.
+var errPeerConnectionClosed = errors.New("peer connection is closed")
+
 // watch reports what the PeerConnection does: lost says that it is of no more use.
 func watch(pc *webrtc.PeerConnection, p *progress, lost func(error)) {
 	pc.OnICECandidate(func(i *webrtc.ICECandidate) {
@@ -51,8 +73,10 @@ func watch(pc *webrtc.PeerConnection, p *progress, lost func(error)) {
 		switch s {
 		case webrtc.PeerConnectionStateConnected:
 			p.dtlsConnected()
-		case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
-			lost(fmt.Errorf("peer connection is %v", s))
+		case webrtc.PeerConnectionStateFailed:
+			lost(errors.New("peer connection has failed"))
+		case webrtc.PeerConnectionStateClosed:
+			lost(errPeerConnectionClosed)
 		}
 	})
 }

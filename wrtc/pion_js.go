@@ -25,16 +25,26 @@ const shutFlushes = true
 // closeWait is how long shut waits for the other end to close the channel, too.
 const closeWait = time.Second
 
+// userAbort is the cause of an SCTP abort by which the other end closed its PeerConnection (RFC 9260 section 3.3.10.12).
+const userAbort = 12
+
 // browserLink is the link over the browser's RTCPeerConnection. Messages are taken from the channel's own events: pion's OnMessage gives each to a
 // goroutine of its own and so leaves their order to the scheduler.
 type browserLink struct {
-	conn      *conn
-	pc        *webrtc.PeerConnection
-	dc        *webrtc.DataChannel
-	onMessage js.Func
-	gone      chan struct{} // closed when the channel has closed
-	started   bool
-	once      sync.Once
+	// Immutable after newLink.
+	conn                          *conn
+	prog                          *progress
+	dialect                       dialect
+	pc                            *webrtc.PeerConnection
+	onMessage, onError, onChannel js.Func
+	gone                          chan struct{} // closed when the channel has closed
+
+	mu       sync.Mutex          // guards dc and refused
+	dc       *webrtc.DataChannel // the one channel; immutable after progress.opened
+	refused  int                 // channels of the other end
+	incoming bool                // the other end has opened one; the browser's event loop's alone
+	started  bool
+	once     sync.Once
 }
 
 func (w *WebRTC) newLink(c *conn, p *progress) (link, error) {
@@ -42,55 +52,149 @@ func (w *WebRTC) newLink(c *conn, p *progress) (link, error) {
 	if err != nil {
 		return nil, err
 	}
-	negotiated, id, ordered := true, uint16(0), true
-	dc, err := pc.CreateDataChannel(channelLabel, &webrtc.DataChannelInit{Negotiated: &negotiated, ID: &id, Ordered: &ordered})
-	if err != nil {
-		return nil, errors.Join(err, pc.Close())
-	}
-	l := &browserLink{conn: c, pc: pc, dc: dc, gone: make(chan struct{})}
-	dc.JSValue().Set("binaryType", "arraybuffer")
+	l := &browserLink{conn: c, prog: p, dialect: w.dialect, pc: pc, gone: make(chan struct{})}
 	l.onMessage = js.FuncOf(func(_ js.Value, args []js.Value) any {
 		l.message(args[0].Get("data"))
 		return nil
 	})
-	dc.JSValue().Set("onmessage", l.onMessage)
-	dc.SetBufferedAmountLowThreshold(uint64(c.low))
-	dc.OnBufferedAmountLow(c.drained)
-	dc.OnError(func(err error) { c.fail(err) })
-	dc.OnClose(func() {
-		c.fail(errors.New("channel ended"))
-		close(l.gone)
+	l.onError = js.FuncOf(func(_ js.Value, args []js.Value) any {
+		l.error(args[0].Get("error"))
+		return nil
 	})
-	dc.OnOpen(p.opened)
+	l.onChannel = js.FuncOf(func(_ js.Value, args []js.Value) any {
+		l.announced(args[0].Get("channel"))
+		return nil
+	})
 	watch(pc, p, c.fail)
+	if l.dialect.negotiated {
+		if err := l.open(); err != nil {
+			l.shut()
+			return nil, err
+		}
+		return l, nil
+	}
+	// Ours first, so that no message passes before anybody listens; then pion's, in a goroutine.
+	pc.JSValue().Call("addEventListener", "datachannel", l.onChannel)
+	pc.OnDataChannel(l.arrived)
 	return l, nil
+}
+
+// open makes the channel.
+func (l *browserLink) open() error {
+	dc, err := l.pc.CreateDataChannel(l.dialect.label(), l.dialect.channelInit())
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.dc = dc
+	l.mu.Unlock()
+	l.listen(dc.JSValue())
+	l.use(dc)
+	return nil
+}
+
+// listen takes a channel's messages and errors.
+func (l *browserLink) listen(dc js.Value) {
+	dc.Set("binaryType", "arraybuffer")
+	dc.Set("onmessage", l.onMessage)
+	dc.Set("onerror", l.onError)
+}
+
+// announced is called on the browser's event loop when the other end has opened a channel.
+func (l *browserLink) announced(dc js.Value) {
+	l.mu.Lock()
+	ours := l.dc != nil && !l.incoming
+	l.mu.Unlock()
+	if !ours && !l.incoming {
+		l.incoming = true
+		l.listen(dc)
+	}
+}
+
+// arrived takes a channel that the other end has opened: the first, when we opened none. pion calls it in goroutines, in any order.
+func (l *browserLink) arrived(dc *webrtc.DataChannel) {
+	l.mu.Lock()
+	first := l.dc == nil && dc.JSValue().Get("onmessage").Equal(l.onMessage.Value)
+	if first {
+		l.dc = dc
+	} else {
+		l.refused++
+	}
+	tooMany := l.refused > maxRefused
+	l.mu.Unlock()
+	if first {
+		err := checkChannel(dc)
+		if err == nil {
+			l.use(dc)
+			return
+		}
+		l.conn.fail(err)
+	}
+	_ = dc.Close() // it is closed already
+	if tooMany {
+		l.conn.fail(fmt.Errorf("more than %d channels beside the first", maxRefused))
+		_ = l.pc.Close()
+	}
+}
+
+// use prepares the one channel. It may be open already, or closed.
+func (l *browserLink) use(dc *webrtc.DataChannel) {
+	dc.SetBufferedAmountLowThreshold(uint64(l.conn.low))
+	dc.OnBufferedAmountLow(l.conn.drained)
+	var once sync.Once
+	closed := func() {
+		once.Do(func() {
+			l.conn.gone(errors.New("closed by the other end"))
+			close(l.gone)
+		})
+	}
+	dc.OnClose(closed)
+	dc.OnOpen(l.prog.opened)
+	switch dc.ReadyState() {
+	case webrtc.DataChannelStateOpen:
+		l.prog.opened()
+	case webrtc.DataChannelStateClosed:
+		closed()
+	}
+}
+
+// error takes one error event; the channel closes after it.
+func (l *browserLink) error(err js.Value) {
+	if !l.conn.marks && err.Truthy() && err.Get("sctpCauseCode").Equal(js.ValueOf(userAbort)) {
+		return // the other end closed its PeerConnection
+	}
+	reason := "error of the channel"
+	if err.Truthy() {
+		reason = err.Get("message").String()
+	}
+	l.conn.fail(errors.New(reason))
 }
 
 // message takes one message event. It runs on the browser's event loop and must not block.
 func (l *browserLink) message(data js.Value) {
 	if data.Type() == js.TypeString {
-		if data.Length() == 0 {
-			l.conn.confirm()
-		} else {
-			l.conn.fail(errors.New("text message"))
-		}
+		l.conn.receive(make([]byte, min(1, data.Length())), true, maxQueuedBrowser, false) // what it says matters to nobody
 		return
 	}
 	bytes := js.Global().Get("Uint8Array").New(data)
 	n := bytes.Length()
-	switch {
-	case n == 0:
-		l.conn.end()
-	case n > maxMessageSize:
-		l.conn.fail(fmt.Errorf("message of %d bytes, at most %d", n, maxMessageSize))
-	default:
-		msg := make([]byte, n)
-		js.CopyBytesToGo(msg, bytes)
-		l.conn.deliver(msg, maxQueuedBrowser, false)
+	if n > l.dialect.maxMessage {
+		l.conn.fail(fmt.Errorf("message of %d bytes, at most %d", n, l.dialect.maxMessage))
+		return
 	}
+	msg := make([]byte, n)
+	js.CopyBytesToGo(msg, bytes)
+	l.conn.receive(msg, false, maxQueuedBrowser, false)
 }
 
-func (l *browserLink) offer() error                { return offer(l.pc) }
+func (l *browserLink) offer() error {
+	if !l.dialect.negotiated {
+		if err := l.open(); err != nil {
+			return err
+		}
+	}
+	return offer(l.pc)
+}
 func (l *browserLink) answer(remote string) error  { return answer(l.pc, remote) }
 func (l *browserLink) accept(remote string) error  { return accept(l.pc, remote) }
 func (l *browserLink) localSDP() string            { return localSDP(l.pc) }
@@ -120,7 +224,10 @@ func (l *browserLink) acknowledged() bool { return false }
 func (l *browserLink) shut() {
 	l.once.Do(func() {
 		// Errors mean that it is closed already.
-		if l.started && l.dc.Close() == nil {
+		l.mu.Lock()
+		dc := l.dc
+		l.mu.Unlock()
+		if l.started && dc.Close() == nil {
 			timer := time.NewTimer(closeWait)
 			defer timer.Stop()
 			select {
@@ -129,8 +236,14 @@ func (l *browserLink) shut() {
 			}
 		}
 		_ = l.pc.Close()
-		l.dc.JSValue().Set("onmessage", js.Null())
+		l.pc.JSValue().Call("removeEventListener", "datachannel", l.onChannel)
+		if dc != nil {
+			dc.JSValue().Set("onmessage", js.Null())
+			dc.JSValue().Set("onerror", js.Null())
+		}
 		l.onMessage.Release()
+		l.onError.Release()
+		l.onChannel.Release()
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/datachannel"
@@ -32,22 +33,32 @@ const (
 	// backs off to 60 s: a reader that paused for 10 s waited 8 s more for its data, one of 60 s up to a minute.
 	sctpRetransmitMax = 2 * time.Second
 	settleWait        = 10 * time.Millisecond
+	// How long shut waits for the other end to close the channel, too, where closing the channel is how to part.
+	closeWait = time.Second
 )
 
 // shutFlushes: pion's GracefulClose throws away what is not acknowledged (pion/sctp#361).
 const shutFlushes = false
 
-// pionLink is the link over pion. Its fields are set by newLink, by start, and raw by the open callback.
+// pionLink is the link over pion.
 type pionLink struct {
+	// Immutable after newLink.
 	conn     *conn
 	prog     *progress
+	dialect  dialect
 	pc       *webrtc.PeerConnection
-	dc       *webrtc.DataChannel
-	mu       sync.Mutex // guards raw until progress.opened
-	raw      datachannel.ReadWriteCloserDeadliner
 	sctpDone chan struct{} // closed when the association, once established, has ended
+
+	failed atomic.Bool // the path was lost or the other end broke rules: what ends the channel is not its close
+
+	// mu guards what follows until progress.opened, and from then on only down and refused.
+	mu       sync.Mutex
+	dc       *webrtc.DataChannel // the one channel
+	raw      datachannel.ReadWriteCloserDeadliner
 	readEnd  chan struct{} // closed when nothing more can be read; nil before start
 	readDone chan struct{} // closed when the reader goroutine has ended; nil before start
+	down     bool          // shut was called
+	refused  int           // channels of the other end
 }
 
 func (w *WebRTC) newLink(c *conn, p *progress) (link, error) {
@@ -65,6 +76,9 @@ func (w *WebRTC) newLink(c *conn, p *progress) (link, error) {
 		se.SetInterfaceFilter(w.cfg.Interface)
 	}
 	se.SetSCTPMaxReceiveBufferSize(sctpWindowBytes)
+	if w.dialect.maxMessage > maxMessageSize { // else pion's default, 65536, is what is announced
+		se.SetSCTPMaxMessageSize(uint32(w.dialect.maxMessage))
+	}
 	se.SetSCTPRTOMax(sctpRetransmitMax)
 	if w.hook == nil {
 		std, err := stdnet.NewNet()
@@ -80,32 +94,88 @@ func (w *WebRTC) newLink(c *conn, p *progress) (link, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &pionLink{conn: c, prog: p, pc: pc, sctpDone: make(chan struct{})}
+	l := &pionLink{conn: c, prog: p, dialect: w.dialect, pc: pc, sctpDone: make(chan struct{})}
 	var once sync.Once
 	pc.SCTP().OnClose(func(error) { once.Do(func() { close(l.sctpDone) }) })
-	negotiated, id, ordered := true, uint16(0), true
-	l.dc, err = pc.CreateDataChannel(channelLabel, &webrtc.DataChannelInit{Negotiated: &negotiated, ID: &id, Ordered: &ordered})
-	if err != nil {
-		return nil, errors.Join(err, pc.GracefulClose())
+	if l.dialect.negotiated {
+		if err := l.open(); err != nil {
+			return nil, errors.Join(err, pc.GracefulClose())
+		}
+	} else {
+		pc.OnDataChannel(l.arrived)
 	}
-	l.dc.SetBufferedAmountLowThreshold(uint64(c.low))
-	l.dc.OnBufferedAmountLow(c.drained)
-	l.dc.OnOpen(func() {
-		raw, err := l.dc.DetachWithDeadline()
+	watch(pc, p, l.lost)
+	return l, nil
+}
+
+// open makes the channel.
+func (l *pionLink) open() error {
+	dc, err := l.pc.CreateDataChannel(l.dialect.label(), l.dialect.channelInit())
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.dc = dc
+	l.mu.Unlock()
+	l.use(dc, !l.dialect.negotiated)
+	return nil
+}
+
+// arrived takes a channel that the other end has opened: the first, when we opened none. pion waits until it returns.
+func (l *pionLink) arrived(dc *webrtc.DataChannel) {
+	l.mu.Lock()
+	first := l.dc == nil
+	if first {
+		l.dc = dc
+	} else {
+		l.refused++
+	}
+	tooMany := l.refused > maxRefused
+	l.mu.Unlock()
+	if first {
+		err := checkChannel(dc)
+		if err == nil {
+			l.use(dc, false)
+			return
+		}
+		l.lost(err)
+	}
+	if err := dc.Close(); err != nil { // takes effect, a reset of its stream, when pion has opened it
+		l.conn.log.Debug("webrtc: refusing a channel", "err", err)
+	}
+	if tooMany {
+		l.lost(fmt.Errorf("more than %d channels beside the first", maxRefused))
+	}
+}
+
+// use prepares the one channel. Of one that the other end must answer, the answer is waited for: by then it is there at the other end, too.
+func (l *pionLink) use(dc *webrtc.DataChannel, await bool) {
+	dc.SetBufferedAmountLowThreshold(uint64(l.conn.low))
+	dc.OnBufferedAmountLow(l.conn.drained)
+	dc.OnOpen(func() {
+		raw, err := dc.DetachWithDeadline()
 		if err != nil {
-			c.fail(err)
+			l.conn.fail(err)
 			return
 		}
 		l.mu.Lock()
 		l.raw = raw
 		l.mu.Unlock()
-		p.opened()
+		if d, ok := raw.(*datachannel.DataChannel); ok && await {
+			d.OnOpen(l.prog.opened)
+			l.start() // the answer is among what is read
+			return
+		}
+		l.prog.opened()
 	})
-	watch(pc, p, l.lost)
-	return l, nil
 }
 
 func (l *pionLink) start() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.readDone != nil || l.down {
+		return
+	}
 	l.readEnd, l.readDone = make(chan struct{}), make(chan struct{})
 	// Owned by the link; ends when the channel does, which shut brings about and waits for.
 	go func() {
@@ -119,6 +189,9 @@ func (l *pionLink) start() {
 // lost is called when the PeerConnection has failed or closed. What had arrived by then, perhaps the end of the stream, is still in the channel: writing is
 // over at once, and the reader ends when it has taken that.
 func (l *pionLink) lost(err error) {
+	if !errors.Is(err, errPeerConnectionClosed) {
+		l.failed.Store(true)
+	}
 	l.mu.Lock()
 	raw := l.raw
 	l.mu.Unlock()
@@ -153,22 +226,18 @@ func (l *pionLink) read() {
 	for {
 		n, text, err := l.raw.ReadDataChannel(buf)
 		switch {
-		case errors.Is(err, io.ErrShortBuffer) && len(buf) < maxMessageSize: // the message is still there
-			buf = make([]byte, maxMessageSize)
+		case errors.Is(err, io.ErrShortBuffer) && len(buf) < l.dialect.maxMessage: // the message is still there
+			buf = make([]byte, min(2*len(buf), l.dialect.maxMessage))
 		case errors.Is(err, io.ErrShortBuffer):
-			l.conn.fail(fmt.Errorf("message above %d bytes", maxMessageSize))
+			l.conn.fail(fmt.Errorf("message above %d bytes", l.dialect.maxMessage))
 			return
-		case err != nil: // also io.EOF, a reset stream: not the end that the channel's rules ask for
-			l.conn.fail(fmt.Errorf("channel ended: %w", err))
+		case err != nil && l.failed.Load():
+			l.conn.fail(err) // the cause came before
 			return
-		case text && n == 0:
-			l.conn.confirm()
-		case text:
-			l.conn.fail(errors.New("text message"))
+		case err != nil: // also io.EOF, a reset stream
+			l.conn.gone(err)
 			return
-		case n == 0:
-			l.conn.end()
-		case !l.conn.deliver(buf[:n], maxQueued, true):
+		case !l.conn.receive(buf[:n], text, maxQueued, true):
 			return
 		}
 	}
@@ -184,15 +253,44 @@ func (l *pionLink) acknowledged() bool { return l.buffered() == 0 } // pion coun
 func (l *pionLink) setLow(n int)       { l.dc.SetBufferedAmountLowThreshold(uint64(n)) }
 
 func (l *pionLink) shut() {
-	if l.readDone == nil || !isDone(l.readEnd) {
+	l.mu.Lock()
+	l.down = true
+	l.mu.Unlock()
+	if l.readDone == nil {
+		l.close()
+		return
+	}
+	if !isDone(l.readEnd) {
+		l.part()
+	}
+	if !isDone(l.readEnd) {
 		l.close()
 	}
-	if l.readDone != nil {
-		<-l.readDone
+	<-l.readDone
+}
+
+// part closes the channel, where that is how to say that the stream is complete: taking the PeerConnection down may overtake what is in front of the other end's reader.
+// Only an end that has sent everything says it.
+func (l *pionLink) part() {
+	if l.conn.marks || !isDone(l.conn.closed) || !l.acknowledged() || l.raw.Close() != nil {
+		return
+	}
+	timer := time.NewTimer(closeWait)
+	defer timer.Stop()
+	select {
+	case <-l.readEnd:
+	case <-timer.C:
 	}
 }
 
-func (l *pionLink) offer() error                { return offer(l.pc) }
+func (l *pionLink) offer() error {
+	if !l.dialect.negotiated {
+		if err := l.open(); err != nil {
+			return err
+		}
+	}
+	return offer(l.pc)
+}
 func (l *pionLink) answer(remote string) error  { return answer(l.pc, remote) }
 func (l *pionLink) accept(remote string) error  { return accept(l.pc, remote) }
 func (l *pionLink) localSDP() string            { return localSDP(l.pc) }

@@ -22,6 +22,11 @@
 //
 // No media, no ICE restart, no half-close (the mux above has one), no policy about which remote addresses may be
 // contacted beyond those that cannot be a peer's (see [Config.MaxCandidates]).
+//
+// # Version 1
+//
+// [WebRTC.SimplePeer] makes the channels of npm simple-peer@6. What is said above about the channel does not hold for them;
+// all the rest does.
 package wrtc
 
 import (
@@ -161,7 +166,7 @@ type Config struct {
 	// HighWater and LowWater bound what is written and not yet taken by the other end, in bytes: Write blocks while more than
 	// HighWater is buffered, until it is at most LowWater. Defaults 1 MiB and 256 KiB.
 	HighWater, LowWater int
-	// MessageSize is the largest message that Write makes, 1024 to 65535 bytes. Default 16 KiB.
+	// MessageSize is the largest message that Write makes, 1024 to 65535 bytes, less when the other end takes less. Default 16 KiB.
 	MessageSize int
 	// OpenTimeout is the time from the start of Negotiate until the channel must be open. Default 15 s.
 	OpenTimeout time.Duration
@@ -186,7 +191,7 @@ const (
 const (
 	channelLabel      = "pxp"
 	minMessageSize    = 1024
-	maxMessageSize    = 65535 // the largest message that is accepted from the other end
+	maxMessageSize    = 65535 // the largest message that is accepted from the other end in version 2, and the largest that is sent in any
 	maxCandidateBytes = 1024
 	maxMidBytes       = 64
 	linger            = 5 * time.Second // how long Close waits for written bytes to arrive
@@ -238,10 +243,12 @@ func (c *Config) withDefaults() (Config, error) {
 	return d, nil
 }
 
-// WebRTC is the [Transport] named "webrtc". It holds no state but its configuration and may be used from any goroutine.
+// WebRTC is the [Transport] named "webrtc". It holds no state but its configuration and may be used from any goroutine. Its
+// connections are those of PXP version 2, those of [WebRTC.SimplePeer] the ones of version 1.
 type WebRTC struct {
-	cfg  Config // immutable after New
-	hook hook   // tests only
+	cfg     Config // immutable after New
+	dialect dialect
+	hook    hook // tests only
 }
 
 // New checks the configuration and makes the transport. Nothing is started.
@@ -253,7 +260,7 @@ func New(cfg *Config) (*WebRTC, error) {
 	if err := checkServers(&c); err != nil {
 		return nil, err
 	}
-	return &WebRTC{cfg: c}, nil
+	return &WebRTC{cfg: c, dialect: version2}, nil
 }
 
 // Name is "webrtc".
