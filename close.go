@@ -97,33 +97,44 @@ func (ex *Exchange) removeSocket(l net.Listener) {
 	delete(ex.sockets, l)
 }
 
-func (ex *Exchange) connOpened() {
+// Conns are counted as long as their peer is there.
+
+func (ex *Exchange) connOpened(s *session) {
 	ex.mu.Lock()
 	defer ex.mu.Unlock()
-	ex.counts.conns++
+	s.conns++
+	if !s.dropped {
+		ex.counts.conns++
+	}
 }
 
-func (ex *Exchange) connClosed() {
+func (ex *Exchange) connClosed(s *session) {
 	ex.mu.Lock()
 	defer ex.mu.Unlock()
-	ex.counts.conns--
-	ex.peersChanged() // Shutdown waits for it
+	s.conns--
+	if !s.dropped {
+		ex.counts.conns--
+		ex.becameIdle()
+	}
 }
 
-// waitConns waits until no Conn is open, or only such whose peer is gone.
+// becameIdle wakes Shutdown; ex.mu is held.
+func (ex *Exchange) becameIdle() {
+	close(ex.idle)
+	ex.idle = make(chan struct{})
+}
+
+// waitConns waits until no Conn is open, but such whose peer is gone.
 func (ex *Exchange) waitConns(ctx context.Context) error {
 	for {
 		ex.mu.Lock()
-		open, changed := ex.counts.conns, ex.changed
-		if len(ex.peers) == 0 {
-			open = 0
-		}
+		open, idle := ex.counts.conns, ex.idle
 		ex.mu.Unlock()
 		if open == 0 {
 			return nil
 		}
 		select {
-		case <-changed:
+		case <-idle:
 		case <-ctx.Done():
 			return fmt.Errorf("exchange: %d streams were still open at shutdown: %w", open, context.Cause(ctx))
 		case <-ex.ctx.Done():

@@ -47,7 +47,7 @@ type Config struct {
 
 	// OnEvent, if not nil, is called for every [Event], one at a time, in
 	// the order in which they happen, from a goroutine of the exchange. Events
-	// wait for it, up to 1,024; beyond that the oldest is dropped. It must not
+	// wait for it, up to 1,024; beyond that the oldest StepDone is dropped. It must not
 	// call Close or Shutdown, which wait for it.
 	OnEvent func(Event)
 }

@@ -1,7 +1,10 @@
 package exchange
 
 import (
+	"errors"
+	"io"
 	"net"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +26,7 @@ type Conn struct {
 var _ net.Conn = (*Conn)(nil)
 
 func newConn(p *Peer, stream mux.Stream) *Conn {
-	p.s.ex.connOpened()
+	p.s.ex.connOpened(p.s)
 	return &Conn{stream: stream, peer: p}
 }
 
@@ -35,11 +38,34 @@ func (c *Conn) Peer() *Peer { return c.peer }
 func (c *Conn) Name() string { return c.stream.Name() }
 
 // Read reads what the peer wrote. It returns [io.EOF] after the peer's Close or
-// CloseWrite, when all was read.
-func (c *Conn) Read(p []byte) (int, error) { return c.stream.Read(p) }
+// CloseWrite, when all was read. When the session has ended it returns what
+// arrived before, and then why it ended, as [Peer.Err] does: what was read may
+// not be all that the peer wrote.
+func (c *Conn) Read(p []byte) (int, error) {
+	n, err := c.stream.Read(p)
+	return n, c.explain(err)
+}
 
 // Write writes p. It blocks while the peer does not read.
-func (c *Conn) Write(p []byte) (int, error) { return c.stream.Write(p) }
+func (c *Conn) Write(p []byte) (int, error) {
+	n, err := c.stream.Write(p)
+	return n, c.explain(err)
+}
+
+// explain puts the reason for which the session ended in the place of the
+// multiplexer's error.
+func (c *Conn) explain(err error) error {
+	if err == nil || err == io.EOF || c.closed.Load() || errors.Is(err, mux.ErrReset) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	select {
+	case <-c.peer.s.mux.Done():
+		<-c.peer.Done() // follows at once
+		return c.peer.Err()
+	default:
+		return err
+	}
+}
 
 // CloseWrite tells the peer that no more comes; reading goes on.
 func (c *Conn) CloseWrite() error { return c.stream.CloseWrite() }
@@ -62,7 +88,7 @@ func (c *Conn) Reset() error {
 
 func (c *Conn) ended() {
 	if c.closed.CompareAndSwap(false, true) {
-		c.peer.s.ex.connClosed()
+		c.peer.s.ex.connClosed(c.peer.s)
 	}
 }
 

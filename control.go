@@ -29,9 +29,10 @@ type control struct {
 	alive  func() time.Time // when the carrier last brought a byte
 	wire   wire
 
-	wmu  sync.Mutex // held while a frame is written
-	wbuf []byte
-	bye  bool // said; nothing follows; guarded by wmu
+	writing chan struct{} // capacity 1: full while a frame is written
+	wbuf    []byte        // the writer's
+	over    bool          // bye was said or a write failed: nothing follows; the writer's
+	broken  func(error)   // called when a write failed
 
 	mu      sync.Mutex
 	last    uint32             // id of our last request
@@ -58,58 +59,81 @@ func newControl(stream mux.Stream, w wire, remote identity.ID, limits *Limits, a
 		limits:  limits,
 		alive:   alive,
 		wire:    w,
+		writing: make(chan struct{}, 1),
 		pending: make(map[uint32]*waiter),
 		ended:   make(chan struct{}),
 	}
 }
 
 // send writes one message. It blocks while the peer does not read, for
-// Limits.RequestTime; an error leaves the stream unusable.
-func (c *control) send(m pxp.Message) error {
-	c.wmu.Lock()
-	defer c.wmu.Unlock()
+// Limits.RequestTime; an error ends the session, except that of a message which
+// cannot be encoded.
+func (c *control) send(m pxp.Message) error { return c.sendCtx(context.Background(), m) }
+
+// sendCtx is send, for somebody who does not wait for its turn beyond ctx.
+func (c *control) sendCtx(ctx context.Context, m pxp.Message) error {
+	select {
+	case c.writing <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer c.release()
 	return c.write(m, c.limits.RequestTime)
 }
 
-func (c *control) write(m pxp.Message, within time.Duration) error {
-	if c.bye {
+func (c *control) release() { <-c.writing }
+
+func (c *control) tryAcquire() bool {
+	select {
+	case c.writing <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// write is for who holds writing.
+func (c *control) write(m pxp.Message, within time.Duration) (err error) {
+	if c.over {
 		return errSessionEnded
 	}
-	var err error
 	if c.wbuf, err = c.wire.append(c.wbuf[:0], m); err != nil {
 		return fmt.Errorf("exchange: %v for peer %s: %w", m.Type(), c.remote.Short(), err)
 	}
-	if err := c.stream.SetWriteDeadline(time.Now().Add(within)); err != nil {
-		return err
+	if err = c.stream.SetWriteDeadline(time.Now().Add(within)); err == nil {
+		_, err = c.stream.Write(c.wbuf)
 	}
-	_, err = c.stream.Write(c.wbuf)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return timeout(fmt.Sprintf("writing %v to peer %s", m.Type(), c.remote.Short()), within)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = timeout(fmt.Sprintf("writing %v to peer %s", m.Type(), c.remote.Short()), within)
+	default:
+		err = lost(err)
 	}
-	if err != nil {
-		return lost(err)
-	}
-	return nil
+	c.over = true // part of it may be on its way
+	c.broken(err)
+	return err
 }
 
 // sendBuilt is send for a message that must be the first after what build
 // does: nobody else's comes between.
 func (c *control) sendBuilt(build func() pxp.Message) error {
-	c.wmu.Lock()
-	defer c.wmu.Unlock()
+	c.writing <- struct{}{} // bounded by the writes before, which are
+	defer c.release()
 	return c.write(build(), c.limits.RequestTime)
 }
 
 // sendBye says why the session ends, if the stream is free and moves. Nothing
 // may be sent after it.
 func (c *control) sendBye(code pxp.Code, reason string) {
-	if !c.wmu.TryLock() {
+	if !c.tryAcquire() {
 		return
 	}
-	defer c.wmu.Unlock()
+	defer c.release()
 	// The session ends whether or not this arrives.
 	_ = c.write(pxp.Bye{Code: code, Reason: pxp.FitReason(reason)}, byeTime)
-	c.bye = true
+	c.over = true
 }
 
 // byeTime bounds the writing of a bye.
@@ -129,7 +153,7 @@ func result(id uint32, err error) pxp.Res {
 // request sends what build returns for a fresh id and waits for its answer,
 // Limits.RequestTime at most. An answer other than OK is a *RemoteError.
 func (c *control) request(ctx context.Context, build func(id uint32) pxp.Message) (pxp.Res, error) {
-	w, err := c.begin(build, nil)
+	w, err := c.begin(ctx, build, nil)
 	if err != nil {
 		return pxp.Res{}, err
 	}
@@ -147,7 +171,7 @@ type waiter struct {
 
 // begin is request without the waiting. The waiter must be waited for. then, if
 // not nil, is called with the answer before any later message is looked at.
-func (c *control) begin(build func(id uint32) pxp.Message, then func(pxp.Res)) (*waiter, error) {
+func (c *control) begin(ctx context.Context, build func(id uint32) pxp.Message, then func(pxp.Res)) (*waiter, error) {
 	c.mu.Lock()
 	if len(c.pending) >= c.limits.Requests {
 		c.mu.Unlock()
@@ -158,7 +182,7 @@ func (c *control) begin(build func(id uint32) pxp.Message, then func(pxp.Res)) (
 	w.what = m.Type()
 	c.pending[w.id] = w
 	c.mu.Unlock()
-	if err := c.send(m); err != nil {
+	if err := c.sendCtx(ctx, m); err != nil {
 		w.forget()
 		return nil, err
 	}
@@ -293,6 +317,10 @@ func (c *control) keepalive() error {
 	if idle >= c.limits.DeadAfter {
 		return ErrDead
 	}
+	if !c.tryAcquire() { // a write under way ends by its own deadline
+		return nil
+	}
+	defer c.release()
 	c.mu.Lock()
 	busy := c.pinged != 0
 	if !busy {
@@ -300,10 +328,9 @@ func (c *control) keepalive() error {
 	}
 	id := c.pinged
 	c.mu.Unlock()
-	if busy || !c.wmu.TryLock() { // a write under way ends by its own deadline
+	if busy {
 		return nil
 	}
-	defer c.wmu.Unlock()
 	if err := c.write(pxp.Ping{ID: id}, c.limits.DeadAfter-idle); err != nil {
 		if errors.Is(err, ErrTimeout) {
 			return ErrDead

@@ -98,6 +98,9 @@ func (ex *Exchange) GetNewPeer(ctx context.Context) (*Conn, error) {
 	defer stop()
 	defer cancel(nil)
 
+	if err := ex.hasRoom(); err != nil {
+		return nil, err
+	}
 	s := newSearch(ex)
 	if len(s.relays) == 0 {
 		return nil, ErrNoPeers
@@ -160,9 +163,7 @@ func (s *search) run(ctx context.Context, cancel context.CancelCauseFunc) (*Conn
 				cancel(context.Canceled)
 				wg.Wait()
 				for range lanes {
-					if late := <-out; late != nil {
-						late.Peer().s.end(ErrClosed) // two at once: the caller asked for one
-					}
+					discard(<-out) // two at once: the caller asked for one
 				}
 				return conn, nil
 			}
@@ -176,13 +177,29 @@ func (s *search) run(ctx context.Context, cancel context.CancelCauseFunc) (*Conn
 		case <-ctx.Done():
 			wg.Wait()
 			for range lanes {
-				if late := <-out; late != nil {
-					late.Peer().s.end(ErrClosed)
-				}
+				discard(<-out)
 			}
 			return nil, fmt.Errorf("exchange: looking for a new peer: %w", context.Cause(ctx))
 		}
 	}
+}
+
+// discard ends the peer of a Conn that nobody takes.
+func discard(c *Conn) {
+	if c != nil {
+		c.Reset()
+		c.Peer().s.end(ErrClosed)
+	}
+}
+
+// hasRoom says whether one more peer may be looked for.
+func (ex *Exchange) hasRoom() error {
+	ex.mu.Lock()
+	defer ex.mu.Unlock()
+	if ex.full(identity.ID{}) {
+		return &LimitError{Limit: "Peers", Max: int64(ex.limits.Peers)}
+	}
+	return nil
 }
 
 // lane tries candidates until one is met, nothing is left, or ctx is done.
@@ -278,6 +295,9 @@ func (ex *Exchange) query(ctx context.Context, relay *Peer) error {
 	ex.mu.Lock()
 	defer ex.mu.Unlock()
 	for _, c := range res.Candidates {
+		if identity.ID(c.Peer).IsZero() {
+			continue // would be anybody
+		}
 		ex.known = append(ex.known, candidate{id: c.Peer, token: c.Token, via: relay, expires: expires})
 	}
 	if over := len(ex.known) - maxKnown; over > 0 {

@@ -59,6 +59,10 @@ var (
 	// without a goodbye. It is wrapped together with what the carrier said.
 	ErrLost = errors.New("exchange: connection to the peer lost")
 
+	// ErrSuperseded means that the session ended because there is a newer one
+	// with the same peer, by a better path or because the peer came back.
+	ErrSuperseded = errors.New("exchange: superseded by another session with the same peer")
+
 	// ErrRefused means that the other end declined: see [RemoteError] for why.
 	ErrRefused = errors.New("exchange: refused by the other end")
 )
@@ -97,6 +101,8 @@ func (e *RemoteError) Is(target error) bool {
 		return target == ErrSelf
 	case pxp.CodeTimeout:
 		return target == ErrTimeout
+	case pxp.CodeSuperseded:
+		return target == ErrSuperseded
 	}
 	return false
 }

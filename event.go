@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -81,7 +82,10 @@ func (e *events) emit(ev Event) {
 	}
 	e.mu.Lock()
 	if len(e.queue) >= maxEvents {
-		e.queue = e.queue[1:]
+		// Steps are lost first: strangers can cause them. Of peers there are no
+		// more than Limits.Peers.
+		i := slices.IndexFunc(e.queue, func(old Event) bool { _, ok := old.(StepDone); return ok })
+		e.queue = slices.Delete(e.queue, max(i, 0), max(i, 0)+1)
 	}
 	e.queue = append(e.queue, ev)
 	e.mu.Unlock()

@@ -42,9 +42,9 @@ type Exchange struct {
 	log            *slog.Logger
 	events         *events
 	gate           *gate
-	slots          *slots     // candidate tokens and circuits through us
-	meetings       *semaphore // circuits that we are the target of
-	conns          *Listener  // data streams
+	slots          *slots    // candidate tokens and circuits through us
+	meetings       *meetings // circuits that we are the target of
+	conns          *Listener // data streams
 
 	ctx    context.Context // ends when Close begins, with cause ErrClosed
 	cancel context.CancelCauseFunc
@@ -54,12 +54,13 @@ type Exchange struct {
 	closing   bool // no new peers or goroutines
 	closed    bool // Close has begun
 	peers     map[identity.ID]*Peer
-	dialing   map[identity.ID]int       // rank of the session that we are connecting
+	dialing   map[*dialing]struct{}     // sessions that we are connecting
 	meeting   map[identity.ID]struct{}  // candidates that GetNewPeer is at
 	sessions  map[*session]struct{}     // all that run
 	listeners map[string]*Listener      // named streams
 	sockets   map[net.Listener]struct{} // that Serve accepts from
 	changed   chan struct{}             // closed and replaced when peers changes
+	idle      chan struct{}             // closed and replaced when a Conn is closed or its peer leaves
 	target    int                       // of Maintain
 	maintain  bool                      // its goroutine runs
 	retarget  chan struct{}             // capacity 1: target changed
@@ -96,14 +97,15 @@ func New(network string, config *Config) (*Exchange, error) {
 		events:         newEvents(cfg.OnEvent),
 		gate:           newGate(cfg.Limits.Unauthenticated, cfg.Limits.UnauthenticatedPerAddress),
 		slots:          newSlots(),
-		meetings:       newSemaphore(cfg.Limits.Meetings),
+		meetings:       newMeetings(cfg.Limits.Meetings, cfg.Limits.MeetingsPerPeer),
 		peers:          make(map[identity.ID]*Peer),
-		dialing:        make(map[identity.ID]int),
+		dialing:        make(map[*dialing]struct{}),
 		meeting:        make(map[identity.ID]struct{}),
 		sessions:       make(map[*session]struct{}),
 		listeners:      make(map[string]*Listener),
 		sockets:        make(map[net.Listener]struct{}),
 		changed:        make(chan struct{}),
+		idle:           make(chan struct{}),
 		retarget:       make(chan struct{}, 1),
 	}
 	if !cfg.RefuseRelaying {
@@ -181,14 +183,14 @@ func (ex *Exchange) dialSession(ctx context.Context, s *session, path Path) (*Co
 	if err := s.sendHello(); err != nil {
 		return nil, s.cause(ctx, err)
 	}
-	w, err := s.connect() // travels with hello
+	w, err := s.connect(ctx) // travels with hello
+	if helloErr := s.readHello(ctx); helloErr != nil {
+		return nil, helloErr // the remote's own words, if it has closed
+	}
 	if err != nil {
 		return nil, s.cause(ctx, err)
 	}
 	defer w.forget()
-	if err := s.readHello(ctx); err != nil {
-		return nil, err
-	}
 	if !s.start() {
 		return nil, ErrClosed
 	}
@@ -208,7 +210,9 @@ func (ex *Exchange) dialSession(ctx context.Context, s *session, path Path) (*Co
 		return nil, s.cause(ctx, ErrClosed)
 	}
 	conn := newConn(peer, stream)
+	s.setData(conn)
 	if !ex.spawn(func() { s.acceptStreams(peer) }) {
+		conn.Reset()
 		return nil, ErrClosed
 	}
 	return conn, nil
@@ -264,8 +268,10 @@ func (ex *Exchange) acceptSession(ctx context.Context, s *session) (*Conn, error
 	case conn := <-s.first:
 		return conn, nil
 	case <-s.ctx.Done():
+		s.refuseFirst()
 		return nil, s.err()
 	case <-ctx.Done():
+		s.refuseFirst()
 		err := context.Cause(ctx)
 		s.end(err)
 		return nil, err
@@ -418,8 +424,23 @@ func (ex *Exchange) enter() bool {
 	return true
 }
 
-func (ex *Exchange) muxConfig(local, remote net.Addr) *mux.Config {
+// Streams that a session may have before it is one with a peer: control, data
+// and one to spare. A circuit session never becomes one.
+const (
+	probationStreams = 3
+	circuitStreams   = 1
+)
+
+func (ex *Exchange) muxConfig(o opening, remote identity.ID) *mux.Config {
+	probation := 0 // whom we dialed we trust not to flood us
+	switch {
+	case o.circuit:
+		probation = circuitStreams
+	case !o.dialer:
+		probation = probationStreams
+	}
 	return &mux.Config{
+		Probation:        probation,
 		MaxStreams:       ex.limits.Streams,
 		StreamsPerSecond: ex.limits.StreamsPerSecond,
 		StreamBurst:      ex.limits.StreamBurst,
@@ -427,7 +448,7 @@ func (ex *Exchange) muxConfig(local, remote net.Addr) *mux.Config {
 		SessionBytes:     ex.limits.SessionBytes,
 		Budget:           ex.budget,
 		Logger:           ex.log,
-		LocalAddr:        local,
-		RemoteAddr:       remote,
+		LocalAddr:        Addr{Peer: ex.id, Path: o.path},
+		RemoteAddr:       Addr{Peer: remote, Path: o.path},
 	}
 }

@@ -66,27 +66,3 @@ func addressPrefix(addr net.Addr) (netip.Prefix, bool) {
 	prefix, err := ip.WithZone("").Prefix(bits)
 	return prefix, err == nil
 }
-
-// semaphore is a number of places that are taken without waiting.
-type semaphore struct {
-	mu        sync.Mutex
-	used, max int
-}
-
-func newSemaphore(max int) *semaphore { return &semaphore{max: max} }
-
-func (s *semaphore) tryAcquire() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.used >= s.max {
-		return false
-	}
-	s.used++
-	return true
-}
-
-func (s *semaphore) release() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.used--
-}

@@ -147,7 +147,8 @@ func TestSignalFlood(t *testing.T) {
 				break
 			}
 		}
-		if bye := inner.expectEnd(); bye.Code != pxp.CodeLimit {
+		// Who floods may lose the bye with what it had no time to send.
+		if bye := inner.expectEnd(); bye != (pxp.Bye{}) && bye.Code != pxp.CodeLimit {
 			t.Errorf("bye %v %q, want code limit", bye.Code, bye.Reason)
 		}
 		if err := <-done; !matches(err, errProtocol) {

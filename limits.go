@@ -36,6 +36,7 @@ type Limits struct {
 	CircuitBytes    int64         // bytes in both directions through one signaling circuit; 256 KiB
 	CircuitTime     time.Duration // life of one signaling circuit; 60 s
 	Meetings        int           // incoming circuits that we are an end of, at once; 16
+	MeetingsPerPeer int           // of them introduced by one peer; 4
 
 	Streams          int // streams per session that each side may have open; 64
 	StreamsPerSecond int // streams that a peer may open, on average; 100
@@ -73,6 +74,7 @@ func defaultLimits() Limits {
 		CircuitBytes:    256 << 10,
 		CircuitTime:     60 * time.Second,
 		Meetings:        16,
+		MeetingsPerPeer: 4,
 
 		Streams:          64,
 		StreamsPerSecond: 100,
@@ -106,6 +108,7 @@ func (l Limits) withDefaults() (Limits, error) {
 		have  int
 		want  int
 	}{
+		{"StreamBurst", l.StreamBurst, 2},
 		{"StreamWindow", l.StreamWindow, mux.Window},
 		{"SessionBytes", l.SessionBytes, 2 * l.Streams * mux.Window},
 		{"ExchangeBytes", l.ExchangeBytes, 2 * mux.Window},

@@ -233,3 +233,71 @@ func TestHello(t *testing.T) {
 		t.Errorf("path %v, protocol %d", p.Path(), p.Protocol())
 	}
 }
+
+// Strangers who open all the streams they can, and peers of circuits likewise,
+// take nothing from the budget that peers need.
+func TestOutsidersAndBudget(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		w := newWorld(t)
+		a := w.node(withLimits(exchange.Limits{ExchangeBytes: 4 << 20}))
+		b := w.node()
+		x, y := b.connect(a)
+		before := a.Stats().PromisedBytes
+		for range 8 {
+			c, err := a.door.Dial(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := rawDial(t, c, newKey(t))
+			for range 50 {
+				s, err := r.mux.Open(context.Background(), "x")
+				if err != nil {
+					break
+				}
+				_, _ = s.Write([]byte("x"))
+			}
+		}
+		synctest.Wait()
+		if n := a.Stats().PromisedBytes; n != before {
+			t.Errorf("strangers took %d bytes of the budget", n-before)
+		}
+		l, err := a.Listen("s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := x.Peer().OpenStream(context.Background(), "s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Accept(); err != nil {
+			t.Fatal(err)
+		}
+		exchangeBytes(t, x, y)
+		w.node().connect(a)
+	})
+}
+
+// One peer cannot take all places for meetings, nor introduce somebody twice.
+func TestMeetingsPerPeer(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		w := newWorld(t)
+		a := w.node(withLimits(exchange.Limits{MeetingsPerPeer: 2}))
+		r, other := rawJoin(t, a), rawJoin(t, a)
+		introduce := func(r *raw, from byte) pxp.Code {
+			r.send(pxp.Incoming{ID: r.id(), Token: pxp.Token{from}, From: identity.ID{from}})
+			return expect[pxp.Res](r).Code
+		}
+		for i, want := range []pxp.Code{pxp.CodeOK, pxp.CodeDuplicate, pxp.CodeOK, pxp.CodeLimit} {
+			from := []byte{1, 1, 2, 3}[i]
+			if got := introduce(r, from); got != want {
+				t.Errorf("introduction %d: %v, want %v", i+1, got, want)
+			}
+		}
+		if got := introduce(other, 4); got != pxp.CodeOK {
+			t.Errorf("introduced by another peer: %v", got)
+		}
+	})
+}

@@ -43,8 +43,8 @@ func (ex *Exchange) Listen(name string) (*Listener, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
-	if name == "" || len(name) > 255 {
-		return nil, fmt.Errorf("exchange: stream name %q: a name has 1 to 255 bytes", name)
+	if name == "" || len(name) > 255 || clean(name) != name {
+		return nil, fmt.Errorf("exchange: stream name %q: a name has 1 to 255 bytes of UTF-8 without control characters", name)
 	}
 	ex.mu.Lock()
 	defer ex.mu.Unlock()

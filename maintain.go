@@ -16,10 +16,10 @@ const (
 // background while there are fewer than n; 0 stops that. Their data streams go
 // to [Exchange.Listener]. It returns at once, and the last call counts. Half
 // of n is also kept free for peers that we find ourselves, so that those who
-// connect to us cannot take every place.
+// connect to us cannot take every place. It is at most Limits.Peers.
 func (ex *Exchange) Maintain(n int) {
 	ex.mu.Lock()
-	ex.target = max(n, 0)
+	ex.target = min(max(n, 0), ex.limits.Peers)
 	start := !ex.maintain && n > 0 && !ex.closing
 	if start {
 		ex.maintain = true
@@ -66,14 +66,19 @@ func (ex *Exchange) maintainLoop() {
 			continue
 		}
 		ex.log.Debug("no new peer found", "wanted", wanted, "error", err, "next in", pause)
-		if !ex.sleep(pause/2 + rand.N(pause)) {
+		// Whatever happens, not more often than that.
+		if !ex.sleep(maintainFirst/2 + rand.N(maintainFirst)) {
 			return
 		}
+		t := time.NewTimer(pause/2 + rand.N(pause))
 		select {
 		case <-changed:
 			pause = maintainFirst
-		default:
+		case <-ex.retarget:
+		case <-t.C:
 			pause = min(2*pause, maintainMost)
+		case <-ex.ctx.Done():
 		}
+		t.Stop()
 	}
 }

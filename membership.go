@@ -2,14 +2,10 @@ package exchange
 
 import (
 	"bytes"
-	"errors"
 	"time"
 
 	"github.com/peer-exchange/exchange/identity"
 )
-
-// errSuperseded ends a session whose peer was reached by a better path.
-var errSuperseded = errors.New("exchange: superseded by a better path to the same peer")
 
 // reserve notes that a session by path is about to connect to id, so that a
 // session that id dials meanwhile is judged against it (PXP §10).
@@ -22,20 +18,44 @@ func (ex *Exchange) reserve(id identity.ID, path Path) (release func(), err erro
 	if cur := ex.peers[id]; cur != nil && cur.s.path.rank() >= path.rank() {
 		return nil, ErrConnected
 	}
-	if rank, ok := ex.dialing[id]; ok && rank >= path.rank() {
-		return nil, ErrConnected
+	for d := range ex.dialing {
+		if d.id == id && d.rank >= path.rank() {
+			return nil, ErrConnected
+		}
 	}
-	if len(ex.peers)+len(ex.dialing) >= ex.limits.Peers && ex.peers[id] == nil {
+	if ex.full(id) {
 		return nil, &LimitError{Limit: "Peers", Max: int64(ex.limits.Peers)}
 	}
-	ex.dialing[id] = path.rank()
+	d := &dialing{id: id, rank: path.rank()}
+	ex.dialing[d] = struct{}{}
 	return func() {
 		ex.mu.Lock()
 		defer ex.mu.Unlock()
-		if ex.dialing[id] == path.rank() {
-			delete(ex.dialing, id)
-		}
+		delete(ex.dialing, d)
 	}, nil
+}
+
+// dialing is a session that we are connecting.
+type dialing struct {
+	id   identity.ID
+	rank int
+}
+
+// full says whether there is no place for one more peer, id. Peers that we are
+// connecting to count. ex.mu is held.
+func (ex *Exchange) full(id identity.ID) bool {
+	if ex.peers[id] != nil {
+		return false
+	}
+	ids := make(map[identity.ID]struct{}, len(ex.peers)+len(ex.dialing))
+	for p := range ex.peers {
+		ids[p] = struct{}{}
+	}
+	for d := range ex.dialing {
+		ids[d.id] = struct{}{}
+	}
+	delete(ids, id)
+	return len(ids) >= ex.limits.Peers
 }
 
 // admit makes a peer of a session, or says why not. The acceptor decides when
@@ -56,13 +76,14 @@ func (ex *Exchange) admit(s *session) (*Peer, error) {
 	ex.peers[s.remote] = peer
 	ex.peersChanged()
 	ex.counts.joined++
+	ex.events.emit(PeerJoined{Peer: peer}) // in order with what drop emits
 	ex.mu.Unlock()
 
+	s.mux.Admit()
 	if old != nil {
-		old.s.end(errSuperseded)
+		ex.spawn(func() { old.s.end(ErrSuperseded) }) // if not, Close ends it
 	}
 	ex.log.Info("peer joined", "peer", s.remote, "path", s.path, "incoming", !s.dialer)
-	ex.events.emit(PeerJoined{Peer: peer})
 	return peer, nil
 }
 
@@ -81,7 +102,7 @@ func (ex *Exchange) judge(s *session, old *Peer) error {
 		return nil
 	}
 	if old == nil {
-		if most := ex.limits.Peers - ex.target/2; ex.incoming() >= most || len(ex.peers)+len(ex.dialing) >= ex.limits.Peers {
+		if most := ex.limits.Peers - ex.target/2; ex.incoming() >= most || ex.full(s.remote) {
 			return &LimitError{Limit: "Peers", Max: int64(most)}
 		}
 	}
@@ -90,11 +111,16 @@ func (ex *Exchange) judge(s *session, old *Peer) error {
 	}
 	// We are dialing the same peer by as good a path: the session of the
 	// smaller ID stays.
-	if rank, ok := ex.dialing[s.remote]; ok && rank == s.path.rank() && bytes.Compare(ex.id[:], s.remote[:]) < 0 {
-		return ErrConnected
+	for d := range ex.dialing {
+		if d.id == s.remote && d.rank == s.path.rank() && bytes.Compare(ex.id[:], s.remote[:]) < 0 {
+			return ErrConnected
+		}
 	}
 	return nil
 }
+
+// atOnce is within how long of each other two ends dial "at the same time".
+const atOnce = 10 * time.Second
 
 // better says whether an incoming session replaces the one there is.
 func (ex *Exchange) better(s, old *session) bool {
@@ -106,7 +132,7 @@ func (ex *Exchange) better(s, old *session) bool {
 	}
 	// Both dialed. If that was at once the smaller ID's session stays; a peer
 	// that dials long after has lost the session that we dialed.
-	return bytes.Compare(s.remote[:], ex.id[:]) < 0 || time.Since(old.started) > ex.limits.HandshakeTime
+	return bytes.Compare(s.remote[:], ex.id[:]) < 0 || time.Since(old.started) > atOnce
 }
 
 // incoming counts the peers that dialed us; ex.mu is held.
@@ -126,24 +152,30 @@ func (ex *Exchange) peersChanged() {
 }
 
 // drop takes an ending session out of all tables.
+// drop is idempotent.
 func (ex *Exchange) drop(s *session, err error) {
 	ex.mu.Lock()
-	delete(ex.sessions, s)
-	peer := s.peer
-	if peer != nil {
-		if ex.peers[s.remote] == peer {
-			delete(ex.peers, s.remote)
-		}
-		ex.peersChanged()
-		ex.counts.left++
+	if s.ending.Load() {
+		delete(ex.sessions, s)
 	}
-	ex.mu.Unlock()
-	if peer == nil {
+	peer := s.peer
+	if peer == nil || s.dropped {
+		ex.mu.Unlock()
 		return
 	}
+	s.dropped = true
+	ex.counts.conns -= s.conns
+	ex.becameIdle()
+	if ex.peers[s.remote] == peer {
+		delete(ex.peers, s.remote)
+	}
+	ex.peersChanged()
+	ex.counts.left++
+	ex.events.emit(PeerLeft{Peer: peer, Err: err})
+	ex.mu.Unlock()
+
 	ex.slots.dropPeer(peer)
 	ex.log.Info("peer left", "peer", s.remote, "path", s.path, "reason", err)
-	ex.events.emit(PeerLeft{Peer: peer, Err: err})
 }
 
 func (ex *Exchange) peerOf(s *session) *Peer {

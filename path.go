@@ -32,10 +32,10 @@ func (p Path) String() string {
 
 // rank orders paths: of two sessions with one peer the higher stays (PXP §10).
 func (p Path) rank() int {
-	switch p.Carrier {
-	case CarrierRelay:
+	switch {
+	case p.Carrier == CarrierRelay:
 		return 1
-	case CarrierWebRTC:
+	case !p.Via.IsZero(): // introduced: WebRTC
 		return 2
 	}
 	return 3

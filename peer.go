@@ -80,7 +80,10 @@ func (p *Peer) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), peerLinger)
 	defer cancel()
 	p.s.finish(ctx, ErrClosed)
-	<-p.s.done
+	select {
+	case <-p.s.done:
+	case <-p.s.ended: // run may be who calls
+	}
 	return nil
 }
 
@@ -88,8 +91,9 @@ const peerLinger = time.Second
 
 // OpenStream opens a stream to the peer's listener of that name
 // ([Exchange.Listen]). It does not wait for the peer: a name that nobody
-// listens to shows as a reset at the first Read. OpenStream blocks only while
-// the peer has not acknowledged the streams opened before. Names have 1 to 255
+// listens to shows as a reset at the first Read. OpenStream blocks while
+// Limits.Streams are open that we have opened, control and data included, and
+// when more are opened in a second than Limits.StreamsPerSecond. Names have 1 to 255
 // bytes of UTF-8 without control characters; "pxp", "data:…" and "relay:…"
 // are reserved.
 func (p *Peer) OpenStream(ctx context.Context, name string) (*Conn, error) {

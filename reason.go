@@ -40,24 +40,24 @@ func codeOf(err error) pxp.Code {
 	switch {
 	case err == nil:
 		return pxp.CodeOK
+	case errors.Is(err, errUnreachable) && !errors.Is(err, ErrConnected): // whatever the candidate said
+		return pxp.CodeUnreachable
 	case errors.As(err, &protocol):
 		return protocol.Code
 	case errors.As(err, &limit):
 		return pxp.CodeLimit
 	case errors.Is(err, ErrClosed), errors.Is(err, context.Canceled):
 		return pxp.CodeClosing
-	case errors.Is(err, ErrWrongNetwork):
-		return pxp.CodeWrongNetwork
 	case errors.Is(err, ErrConnected):
 		return pxp.CodeDuplicate
+	case errors.Is(err, ErrWrongNetwork):
+		return pxp.CodeWrongNetwork
 	case errors.Is(err, ErrSelf):
 		return pxp.CodeSelf
-	case errors.Is(err, errSuperseded):
+	case errors.Is(err, ErrSuperseded):
 		return pxp.CodeSuperseded
 	case errors.Is(err, errUnknownToken):
 		return pxp.CodeUnknownToken
-	case errors.Is(err, errUnreachable):
-		return pxp.CodeUnreachable
 	case errors.Is(err, ErrRefused):
 		return pxp.CodeRefused
 	case errors.Is(err, ErrTimeout), errors.Is(err, context.DeadlineExceeded):

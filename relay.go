@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,7 +27,7 @@ var (
 type slots struct {
 	mu       sync.Mutex
 	byToken  map[pxp.Token]*slot
-	byPeer   map[*Peer][]*slot // oldest first
+	byPeer   map[*Peer][]*slot // candidate tokens that are not used yet, oldest first
 	circuits map[pair]struct{}
 	asking   map[*Peer]int // circuits that a peer asked for
 	targeted map[*Peer]int // and those that it is the target of
@@ -70,11 +71,13 @@ func (t *slots) add(owner, target *Peer, life time.Duration, max int) *slot {
 	rand.Read(s.token[:])
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if own := t.byPeer[owner]; len(own) >= max {
-		t.removeLocked(own[0])
-	}
 	t.byToken[s.token] = s
-	t.byPeer[owner] = append(t.byPeer[owner], s)
+	if target != nil {
+		if own := t.byPeer[owner]; len(own) >= max {
+			t.removeLocked(own[0])
+		}
+		t.byPeer[owner] = append(t.byPeer[owner], s)
+	}
 	s.expire = time.AfterFunc(life, func() { t.remove(s) })
 	return s
 }
@@ -92,18 +95,7 @@ func (t *slots) removeLocked(s *slot) {
 	}
 	s.expire.Stop()
 	delete(t.byToken, s.token)
-	own := t.byPeer[s.owner]
-	for i, o := range own {
-		if o == s {
-			own = append(own[:i:i], own[i+1:]...)
-			break
-		}
-	}
-	if len(own) == 0 {
-		delete(t.byPeer, s.owner)
-	} else {
-		t.byPeer[s.owner] = own
-	}
+	t.uncount(s)
 	select {
 	case stream := <-s.stream:
 		stream.Reset()
@@ -111,11 +103,22 @@ func (t *slots) removeLocked(s *slot) {
 	}
 }
 
-// dropPeer forgets the tokens of a peer that has left.
+// uncount takes a slot out of its owner's count.
+func (t *slots) uncount(s *slot) {
+	own := slices.DeleteFunc(t.byPeer[s.owner], func(o *slot) bool { return o == s })
+	if len(own) == 0 {
+		delete(t.byPeer, s.owner)
+		return
+	}
+	t.byPeer[s.owner] = own
+}
+
+// dropPeer forgets the tokens that a peer has not used when it left. Circuits end
+// by themselves.
 func (t *slots) dropPeer(p *Peer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, s := range append([]*slot(nil), t.byPeer[p]...) {
+	for _, s := range slices.Clone(t.byPeer[p]) {
 		t.removeLocked(s)
 	}
 }
@@ -129,6 +132,8 @@ func (t *slots) take(token pxp.Token, owner *Peer) (*slot, error) {
 		return nil, errUnknownToken
 	}
 	s.used = true
+	s.expire.Stop() // the circuit has a time limit of its own
+	t.uncount(s)
 	return s, nil
 }
 

@@ -7,7 +7,7 @@ import (
 	"io"
 	"net"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -42,11 +42,18 @@ type session struct {
 	peer     *Peer       // set once, by admit; guarded by ex.mu
 	upgrades *upgradeBox // of a circuit session
 	first    chan *Conn  // acceptor, direct: capacity 1, gets the first data stream
+	unwanted bool        // nobody takes first any more; guarded by ex.mu
+	data     *Conn       // the data stream, as long as it is open; guarded by ex.mu
+	conns    int         // Conns that the application has not closed; guarded by ex.mu
+	dropped  bool        // by drop; guarded by ex.mu
+	draining atomic.Bool // by finish: nothing is answered any more
+	why      error       // it finishes; set before draining
 
-	ctx     context.Context // ended by end; its cause is why
-	cancel  context.CancelCauseFunc
-	endOnce sync.Once
-	done    chan struct{} // closed when run has released everything
+	ctx    context.Context // ended by end; its cause is why
+	cancel context.CancelCauseFunc
+	ending atomic.Bool   // end was called
+	ended  chan struct{} // closed when end has released everything
+	done   chan struct{} // closed when run has ended too
 }
 
 // opening is what open needs to know.
@@ -96,7 +103,7 @@ func (ex *Exchange) openMux(ctx context.Context, conn net.Conn, o opening, remot
 	if o.dialer {
 		newMux = mux.Client
 	}
-	m, err := newMux(conn, ex.muxConfig(Addr{Peer: ex.id, Path: o.path}, Addr{Peer: remote, Path: o.path}))
+	m, err := newMux(conn, ex.muxConfig(o, remote))
 	if err != nil {
 		conn.Close()
 		return nil, err
@@ -115,7 +122,11 @@ func (ex *Exchange) openMux(ctx context.Context, conn net.Conn, o opening, remot
 		circuit: o.circuit,
 		seen:    o.seen,
 		first:   make(chan *Conn, 1),
+		ended:   make(chan struct{}),
 		done:    make(chan struct{}),
+	}
+	s.control.broken = func(err error) {
+		ex.spawn(func() { s.end(err) }) // if not, Close ends s
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	if o.circuit {
@@ -133,7 +144,7 @@ func controlStream(ctx context.Context, m mux.Session, dialer bool) (mux.Stream,
 		return nil, err
 	}
 	if stream.Name() != pxp.ControlStream {
-		return nil, fmt.Errorf("exchange: first stream is %q, not %q", clean(stream.Name()), pxp.ControlStream)
+		return nil, &ProtocolError{Code: pxp.CodeProtocol, Reason: fmt.Sprintf("first stream is %q, not %q", clean(stream.Name()), pxp.ControlStream)}
 	}
 	return stream, nil
 }
@@ -160,12 +171,16 @@ func preambleError(got []byte) error {
 // handshakeError makes what can go wrong before hello readable.
 func handshakeError(ctx context.Context, err error) error {
 	var preamble *secure.PreambleError
+	var rule *mux.ProtocolError
+	var limit *mux.LimitError
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.As(err, &preamble):
 		return preambleError(preamble.Got)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
+	case errors.As(err, &rule), errors.As(err, &limit):
+		return &ProtocolError{Code: pxp.CodeProtocol, Reason: "the multiplexer's rules", Err: err}
+	case errors.Is(err, mux.ErrRemoteClosed), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
 		errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
 		return lost(err)
 	}
@@ -245,27 +260,34 @@ func (s *session) run() {
 func (s *session) err() error { return context.Cause(s.ctx) }
 
 // end ends the session for the reason err: the remote is told, the carrier
-// closed. Only the first call counts. It does not wait for run.
+// closed. Only the first call counts, others wait for it. It does not wait for
+// run.
 func (s *session) end(err error) {
-	s.endOnce.Do(func() {
-		if err == nil {
-			err = ErrClosed
-		}
-		s.cancel(err)
-		s.ex.drop(s, err)
-		if s.upgrades != nil {
-			s.upgrades.close(err)
-		}
-		if remoteEnded(err) {
-			// What has arrived stays readable: it is the carrier that ends, not
-			// the streams. All that the remote wrote came before its bye.
-			s.carrier.Close()
-			s.mux.Release()
-		} else {
-			s.control.sendBye(codeOf(err), reasonOf(err))
-			s.mux.Close()
-		}
-	})
+	if !s.ending.CompareAndSwap(false, true) {
+		<-s.ended
+		return
+	}
+	defer close(s.ended)
+	if s.draining.Load() {
+		err = s.why // not that the remote has closed because of it
+	}
+	if err == nil {
+		err = ErrClosed
+	}
+	s.cancel(err)
+	s.ex.drop(s, err)
+	if s.upgrades != nil {
+		s.upgrades.close(err)
+	}
+	if remoteEnded(err) {
+		// What has arrived stays readable: it is the carrier that ends, not
+		// the streams. All that the remote wrote came before its bye.
+		s.carrier.Close()
+		s.mux.Release()
+		return
+	}
+	s.control.sendBye(codeOf(err), reasonOf(err))
+	s.mux.Close()
 }
 
 // remoteEnded says whether it was not us who ended a session.
@@ -277,11 +299,20 @@ func remoteEnded(err error) bool {
 // finish is end for a session whose streams are done: it lets what was
 // written arrive before the carrier is closed, for as long as ctx lives.
 func (s *session) finish(ctx context.Context, err error) {
-	s.control.sendBye(codeOf(err), reasonOf(err))
-	select {
-	case <-s.mux.Done(): // the remote has closed, so it has everything
-	case <-s.done:
-	case <-ctx.Done():
+	if s.draining.Load() || s.ending.Load() {
+		s.end(err)
+		return
+	}
+	s.why = err
+	s.draining.Store(true)
+	s.ex.drop(s, err)
+	if s.mux.Flush(ctx) == nil { // bye goes after all that was written
+		s.control.sendBye(codeOf(err), reasonOf(err))
+		select {
+		case <-s.mux.Done(): // the remote has closed, so it has everything
+		case <-s.ended:
+		case <-ctx.Done():
+		}
 	}
 	s.end(err)
 }
@@ -289,6 +320,9 @@ func (s *session) finish(ctx context.Context, err error) {
 // handle acts on one message. An error ends the session.
 func (s *session) handle(m pxp.Message) error {
 	peer := s.ex.peerOf(s)
+	if _, bye := m.(pxp.Bye); s.draining.Load() && !bye {
+		return nil
+	}
 	switch m := m.(type) {
 	case pxp.Ping:
 		return s.control.answer(m.ID, nil)
@@ -355,13 +389,13 @@ func (s *session) accepted(m pxp.Connect) error {
 
 // connect asks the remote to become a peer. The session is one before any
 // message after the answer is looked at, or ends. Dialer only.
-func (s *session) connect() (*waiter, error) {
-	return s.control.begin(func(id uint32) pxp.Message { return pxp.Connect{ID: id} }, func(res pxp.Res) {
+func (s *session) connect(ctx context.Context) (*waiter, error) {
+	return s.control.begin(ctx, func(id uint32) pxp.Message { return pxp.Connect{ID: id} }, func(res pxp.Res) {
 		if res.Code != pxp.CodeOK {
 			return
 		}
 		if _, err := s.ex.admit(s); err != nil {
-			s.end(err)
+			s.ex.spawn(func() { s.end(err) }) // not here: this is the reader
 		}
 	})
 }

@@ -1,35 +1,31 @@
 package exchange
 
 import (
+	"context"
 	"strings"
 
+	"github.com/peer-exchange/exchange/mux"
 	"github.com/peer-exchange/exchange/pxp"
 )
 
 // acceptStreams hands the streams that a peer opens to whom their names say,
 // until the session ends.
 func (s *session) acceptStreams(peer *Peer) {
-	var data *Conn // the last data stream that the peer opened
 	for {
-		stream, err := s.mux.Accept(s.ex.ctx)
+		stream, err := s.mux.Accept(context.Background()) // ends with the session
 		if err != nil {
+			// The reader of the control stream may know better why.
+			select {
+			case <-s.control.ended:
+			case <-s.ctx.Done():
+			}
 			s.end(lost(err))
 			return
 		}
 		name := stream.Name()
 		switch {
 		case name == s.ex.dataName:
-			if data != nil && !data.closed.Load() {
-				stream.Reset() // one at a time
-				continue
-			}
-			first := data == nil && !s.dialer
-			data = newConn(peer, stream)
-			if first {
-				s.first <- data
-			} else {
-				s.ex.Deliver(data)
-			}
+			s.acceptData(peer, stream)
 		case strings.HasPrefix(name, "relay:"):
 			token, ok := pxp.ParseRelayStream(name)
 			if !ok || !s.ex.slots.join(token, peer, stream) {
@@ -46,5 +42,58 @@ func (s *session) acceptStreams(peer *Peer) {
 			}
 			l.push(newConn(peer, stream))
 		}
+	}
+}
+
+// acceptData takes a data stream that the peer opens: the first goes to the
+// call that accepted the session, those that come after the last was closed to
+// the listener. There is one at a time.
+func (s *session) acceptData(peer *Peer, stream mux.Stream) {
+	ex := s.ex
+	ex.mu.Lock()
+	if s.data != nil && !s.data.closed.Load() {
+		ex.mu.Unlock()
+		stream.Reset()
+		return
+	}
+	first := s.data == nil && !s.dialer
+	ex.mu.Unlock()
+
+	conn := newConn(peer, stream)
+	s.setData(conn)
+	switch {
+	case !first:
+		ex.Deliver(conn)
+	case !s.giveFirst(conn):
+		conn.Reset()
+	}
+}
+
+func (s *session) setData(c *Conn) {
+	s.ex.mu.Lock()
+	defer s.ex.mu.Unlock()
+	s.data = c
+}
+
+// giveFirst hands over the first data stream, unless nobody waits any more.
+func (s *session) giveFirst(c *Conn) bool {
+	s.ex.mu.Lock()
+	defer s.ex.mu.Unlock()
+	if s.unwanted {
+		return false
+	}
+	s.first <- c
+	return true
+}
+
+// refuseFirst says that nobody waits for the first data stream any more.
+func (s *session) refuseFirst() {
+	s.ex.mu.Lock()
+	s.unwanted = true
+	s.ex.mu.Unlock()
+	select {
+	case c := <-s.first:
+		c.Reset()
+	default:
 	}
 }

@@ -22,7 +22,7 @@ import (
 const upgradeLabel = "PXP2 webrtc"
 
 // errUpgraded ends a circuit session that has done its work.
-var errUpgraded = fmt.Errorf("%w: upgraded", errSuperseded)
+var errUpgraded = fmt.Errorf("%w: upgraded", ErrSuperseded)
 
 // meet connects to a candidate, as the asker.
 func (ex *Exchange) meet(ctx context.Context, c candidate) (*Conn, *AttemptError) {
@@ -60,7 +60,7 @@ func (ex *Exchange) dialCircuit(ctx context.Context, c candidate) (*session, err
 	defer refuse(nil)
 
 	relay := c.via.s
-	w, err := relay.control.begin(func(id uint32) pxp.Message { return pxp.Relay{ID: id, Token: c.token} }, nil)
+	w, err := relay.control.begin(ctx, func(id uint32) pxp.Message { return pxp.Relay{ID: id, Token: c.token} }, nil)
 	if err != nil {
 		return nil, relay.cause(ctx, err)
 	}
@@ -167,28 +167,72 @@ func (ex *Exchange) openChannel(ctx context.Context, inner *session, channel wrt
 func (ex *Exchange) answerIncoming(via *Peer, m pxp.Incoming) error {
 	from := identity.ID(m.From)
 	err := ex.mayMeet(from)
-	if err == nil && !ex.meetings.tryAcquire() {
-		err = &LimitError{Limit: "Meetings", Max: int64(ex.limits.Meetings)}
+	var leave func()
+	if err == nil {
+		leave, err = ex.meetings.enter(via, from)
 	}
 	if err != nil {
 		return via.s.control.answer(m.ID, err)
 	}
 	if err := via.s.control.answer(m.ID, nil); err != nil {
-		ex.meetings.release()
+		leave()
 		return err
 	}
 	// Bounded by Limits.Meetings; every part of it has a time limit.
 	started := ex.spawn(func() {
-		defer ex.meetings.release()
+		defer leave()
 		if err := ex.beMet(via, from, m.Token); err != nil {
 			ex.log.Info("meeting failed", "peer", from, "via", via.ID(), "error", err)
 		}
 	})
 	if !started {
-		ex.meetings.release()
+		leave()
 		return ErrClosed
 	}
 	return nil
+}
+
+// meetings counts the circuits that we are the target of, in all and for each
+// peer that introduces them, who introduces nobody twice at once.
+type meetings struct {
+	max, perPeer int
+
+	mu    sync.Mutex
+	total int
+	by    map[*Peer]map[identity.ID]struct{}
+}
+
+func newMeetings(max, perPeer int) *meetings {
+	return &meetings{max: max, perPeer: perPeer, by: make(map[*Peer]map[identity.ID]struct{})}
+}
+
+func (m *meetings) enter(via *Peer, from identity.ID) (leave func(), err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	own := m.by[via]
+	_, twice := own[from]
+	switch {
+	case m.total >= m.max:
+		return nil, &LimitError{Limit: "Meetings", Max: int64(m.max)}
+	case len(own) >= m.perPeer:
+		return nil, &LimitError{Limit: "MeetingsPerPeer", Max: int64(m.perPeer)}
+	case twice:
+		return nil, ErrConnected
+	}
+	if own == nil {
+		own = make(map[identity.ID]struct{})
+		m.by[via] = own
+	}
+	own[from] = struct{}{}
+	m.total++
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.total--
+		if delete(own, from); len(own) == 0 {
+			delete(m.by, via)
+		}
+	}, nil
 }
 
 func (ex *Exchange) mayMeet(from identity.ID) error {
@@ -199,10 +243,14 @@ func (ex *Exchange) mayMeet(from identity.ID) error {
 		return ErrClosed
 	case ex.refuseIncoming:
 		return ErrRefused
+	case from.IsZero(): // would be anybody
+		return ErrRefused
 	case from == ex.id:
 		return ErrSelf
 	case ex.peers[from] != nil:
 		return ErrConnected
+	case ex.full(from):
+		return &LimitError{Limit: "Peers", Max: int64(ex.limits.Peers)}
 	}
 	return nil
 }
