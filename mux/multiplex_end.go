@@ -132,6 +132,7 @@ func (s *multiplex) Close() error {
 
 // Release implements [Session].
 func (s *multiplex) Release() {
+	<-s.done
 	<-s.written
 	s.closeCarrier()
 	s.mu.Lock()
@@ -184,7 +185,6 @@ func (s *multiplex) failLocked(err error) {
 		s.end(st)
 	}
 	s.room.Broadcast()
-	s.drained.Signal()
 	s.out.wake.Signal()
 	s.out.flushed.Broadcast()
 	s.cfg.Logger.Debug("mux: session ended", "reason", err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -43,7 +44,7 @@ func TestMultiplexSplit(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		a, b := memnet.PipeConfig{Buffer: 8 << 20}.Pipe()
 		c := &gate{Conn: b, open: make(chan struct{})}
-		s, err := mux.Multiplex(c, nil)
+		s, err := mux.Multiplex(c, &mux.Config{MaxStreams: 1000, SessionBytes: 1 << 30, StreamBurst: 2000})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,8 +52,9 @@ func TestMultiplexSplit(t *testing.T) {
 		mustWriteText(t, st, "first")
 		synctest.Wait() // the carrier takes it, and takes its time
 		go st.Write(make([]byte, 200<<10))
-		for range 40 { // frames that are not data do not wait for room
-			mustOpen(t, s, strings.Repeat("n", 230)+string(rune('A'+s.Stats().Streams))).CloseWrite()
+		synctest.Wait()
+		for i := range 900 { // frames that are not data do not wait for room
+			mustOpen(t, s, fmt.Sprintf("%0250d", i)).CloseWrite()
 		}
 		synctest.Wait()
 		close(c.open)
@@ -69,7 +71,7 @@ func TestMultiplexSplit(t *testing.T) {
 				sizes = append(sizes, len(f.payload))
 			}
 		}
-		if len(rest) != 0 || len(frames) != 86 || len(sizes) != 5 || sizes[1] != 64<<10 || sizes[3] != 64<<10 || sizes[4] != 8<<10 {
+		if len(rest) != 0 || len(frames) != 1806 || len(sizes) != 5 || sizes[1] != 64<<10 || sizes[3] != 64<<10 || sizes[4] != 8<<10 {
 			t.Fatalf("%d frames, data of %v bytes", len(frames), sizes)
 		}
 		if c.largest > 262144 || c.largest < 128<<10 {

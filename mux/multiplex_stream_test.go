@@ -456,3 +456,24 @@ func TestMultiplexFlush(t *testing.T) {
 		s.Close()
 	})
 }
+
+// A session that ends while the carrier is being read, with nothing left to read, keeps nothing.
+func TestMultiplexEndWithinFrame(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		a, b := memnet.Pipe()
+		s, err := mux.Multiplex(writeFails{b}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		st := mustOpen(t, s, "x")
+		whole := m(0, mData, "text")
+		(&rawPeer{t, a}).send(m(0, mOpen, "x"), whole[:len(whole)-1])
+		mustReadText(t, st, "tex")
+		mustWriteText(t, st, "this fails")
+		s.Release()
+		if got := s.Stats(); got.Streams != 0 || got.Promised != 0 || !errors.Is(s.Err(), errCut) {
+			t.Errorf("left: %+v, %v", got, s.Err())
+		}
+		a.Close()
+	})
+}
