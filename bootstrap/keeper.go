@@ -209,7 +209,7 @@ func (k *Keeper) ended(r result, now time.Time) {
 		s.next = now.Add(k.cfg.MaxBackoff)
 	case k.ctx.Err() != nil || errors.Is(r.err, exchange.ErrClosed):
 		s.failed(k, now)
-	case isWrong(r.err):
+	case s.wrong || isWrong(r.err): // whatever it does, it was the wrong one before
 		reported := s.wrong
 		s.wrong = true
 		s.fails++
