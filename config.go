@@ -34,6 +34,11 @@ type Config struct {
 	// other. It then answers queries with nobody.
 	RefuseRelaying bool
 
+	// V1 says what to do about peers of version 1 of the protocol (npm
+	// peer-exchange). Default: V1Accept. They are anonymous, so a network with
+	// a Secret refuses them whatever V1 says.
+	V1 V1Policy
+
 	// Transport opens the direct connection between two peers that were
 	// introduced. Default: wrtc.New(nil), which is WebRTC without STUN servers.
 	Transport wrtc.Transport
@@ -68,6 +73,9 @@ func (c *Config) withDefaults() (Config, error) {
 	}
 	if len(cfg.Agent) > pxp.MaxAgent || !utf8.ValidString(cfg.Agent) {
 		return cfg, fmt.Errorf("exchange: Config.Agent is %q: at most %d bytes of UTF-8 are allowed", cfg.Agent, pxp.MaxAgent)
+	}
+	if cfg.V1 < V1Accept || cfg.V1 > V1Only || cfg.V1 == V1Only && len(cfg.Secret) > 0 {
+		return cfg, fmt.Errorf("exchange: Config.V1 is %d: want V1Accept, V1Refuse or, without a secret, V1Only", cfg.V1)
 	}
 	if cfg.Identity == nil {
 		if cfg.Identity, err = identity.NewKey(); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/peer-exchange/exchange/identity"
 	"github.com/peer-exchange/exchange/mux"
 	"github.com/peer-exchange/exchange/pxp"
+	v1 "github.com/peer-exchange/exchange/pxp/v1"
 )
 
 // control is our end of a session's control stream (PXP §7): it frames
@@ -27,6 +28,7 @@ type control struct {
 	remote identity.ID
 	limits *Limits
 	alive  func() time.Time // when the carrier last brought a byte
+	quiet  bool             // no pings and no end by silence, in version 1; set before run
 	wire   wire
 
 	writing chan struct{} // capacity 1: full while a frame is written
@@ -99,6 +101,9 @@ func (c *control) write(m pxp.Message, within time.Duration) (err error) {
 	}
 	if c.wbuf, err = c.wire.append(c.wbuf[:0], m); err != nil {
 		return fmt.Errorf("exchange: %v for peer %s: %w", m.Type(), c.remote.Short(), err)
+	}
+	if len(c.wbuf) == 0 {
+		return nil // the version has no such message
 	}
 	if err = c.stream.SetWriteDeadline(time.Now().Add(within)); err == nil {
 		_, err = c.stream.Write(c.wbuf)
@@ -273,8 +278,11 @@ func (c *control) run(ctx context.Context, handle func(pxp.Message) error) error
 // receive returns the next message. While it waits it sends pings.
 func (c *control) receive() (pxp.Message, error) {
 	for {
-		wait := min(c.limits.KeepAlive, c.limits.DeadAfter-time.Since(c.alive()))
-		if err := c.stream.SetReadDeadline(time.Now().Add(wait)); err != nil {
+		var deadline time.Time
+		if !c.quiet {
+			deadline = time.Now().Add(min(c.limits.KeepAlive, c.limits.DeadAfter-time.Since(c.alive())))
+		}
+		if err := c.stream.SetReadDeadline(deadline); err != nil {
 			return nil, err
 		}
 		m, err := c.read()
@@ -298,14 +306,16 @@ func (c *control) read() (pxp.Message, error) {
 
 func (c *control) readError(err error) error {
 	var format *pxp.FormatError
+	var format1 *v1.FormatError
+	var limit *LimitError
 	switch {
-	case errors.As(err, &format):
+	case errors.As(err, &format), errors.As(err, &format1):
 		return &ProtocolError{Peer: c.remote, Code: pxp.CodeProtocol, Reason: "malformed control message", Err: err}
 	case errors.Is(err, errCutMessage):
 		return &ProtocolError{Peer: c.remote, Code: pxp.CodeProtocol, Reason: errCutMessage.Error()}
 	case errors.Is(err, io.EOF):
 		return &ProtocolError{Peer: c.remote, Code: pxp.CodeProtocol, Reason: "control stream ended without bye"}
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, ErrWrongNetwork), errors.Is(err, ErrNotPXP), errors.As(err, &limit):
 		return err
 	}
 	return lost(err)

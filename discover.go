@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/peer-exchange/exchange/identity"
 	"github.com/peer-exchange/exchange/pxp"
+	v1 "github.com/peer-exchange/exchange/pxp/v1"
 )
 
 // peerRates is how often peers ask each other for peers.
@@ -28,10 +30,12 @@ func newPeerRates(l *Limits) *peerRates {
 
 // candidate is a peer's peer that we may meet through it.
 type candidate struct {
-	id      identity.ID
-	token   pxp.Token
-	via     *Peer
-	expires time.Time
+	id       identity.ID // in version 1, and from relays of it, a handle
+	expect   identity.ID // whom the inner session must lead to; zero: whoever it is
+	protocol int
+	token    pxp.Token
+	via      *Peer
+	expires  time.Time
 }
 
 // answerGetPeers names some of our peers to one of them: a random sample of
@@ -44,7 +48,11 @@ func (ex *Exchange) answerGetPeers(asker *Peer, m pxp.GetPeers) error {
 	res := pxp.Res{ID: m.ID}
 	for _, p := range ex.sample(asker, min(m.Max, ex.limits.Candidates)) {
 		s := ex.slots.add(asker, p, ex.limits.TokenLife, ex.limits.Tokens)
-		res.Candidates = append(res.Candidates, pxp.Candidate{Peer: p.ID(), Token: s.token})
+		c := pxp.Candidate{Peer: p.ID(), Token: s.token}
+		if meetVersion(asker, p) == v1.Version {
+			c.Protocol = v1.Version
+		}
+		res.Candidates = append(res.Candidates, c)
 	}
 	return asker.s.control.send(res)
 }
@@ -63,9 +71,24 @@ func (ex *Exchange) sample(asker *Peer, n int) []*Peer {
 	return all[:min(n, len(all))]
 }
 
-// canMeet says whether two peers of ours have a transport in common.
+// canMeet says whether two peers of ours have a transport and a version in
+// common. Sessions of version 1 always offer the feature.
 func canMeet(a, b *Peer) bool {
-	return a.s.offers(pxp.TransportWebRTC) && b.s.offers(pxp.TransportWebRTC)
+	if !a.s.offers(pxp.TransportWebRTC) || !b.s.offers(pxp.TransportWebRTC) {
+		return false
+	}
+	return a.s.version == b.s.version || a.s.offers(featureV1) && b.s.offers(featureV1)
+}
+
+// meetVersion is the version in which two peers of ours can meet. With one of
+// each we know neither's identity to both: they meet in version 1.
+func meetVersion(a, b *Peer) int {
+	switch {
+	case a.s.version == pxp.Version && b.s.version == pxp.Version,
+		a.s.version == v1.Version && b.s.version == v1.Version && a.s.offers(featureV2) && b.s.offers(featureV2):
+		return pxp.Version
+	}
+	return v1.Version
 }
 
 // How GetNewPeer overlaps its attempts: one that is slow does not hold up the
@@ -295,15 +318,33 @@ func (ex *Exchange) query(ctx context.Context, relay *Peer) error {
 	ex.mu.Lock()
 	defer ex.mu.Unlock()
 	for _, c := range res.Candidates {
-		if identity.ID(c.Peer).IsZero() {
-			continue // would be anybody
+		if known, ok := ex.candidate(relay, c); ok {
+			known.expires = expires
+			ex.known = append(ex.known, known)
 		}
-		ex.known = append(ex.known, candidate{id: c.Peer, token: c.Token, via: relay, expires: expires})
 	}
 	if over := len(ex.known) - maxKnown; over > 0 {
 		ex.known = slices.Delete(ex.known, 0, over)
 	}
 	return nil
+}
+
+// candidate is what a relay's word means to us, if we can follow it.
+func (ex *Exchange) candidate(via *Peer, c pxp.Candidate) (candidate, bool) {
+	known := candidate{id: c.Peer, expect: c.Peer, protocol: pxp.Version, token: c.Token, via: via}
+	if c.Protocol != 0 {
+		known.protocol = int(c.Protocol)
+	}
+	switch {
+	case via.s.version == v1.Version: // names nobody: the token is all there is
+		known.id, known.expect = handleOf(via, sha256.Sum256(c.Token[:])), identity.ID{}
+	case identity.ID(c.Peer).IsZero(): // would be anybody
+		return known, false
+	case known.protocol == v1.Version:
+		known.id, known.expect = handleOf(via, c.Peer), identity.ID{}
+	}
+	possible := known.protocol == pxp.Version || known.protocol == v1.Version && ex.transport1 != nil
+	return known, possible && ex.speaks(known.protocol) == nil
 }
 
 // maxKnown bounds the candidates kept for later calls.

@@ -44,8 +44,9 @@ var (
 	ErrNotPXP = errors.New("exchange: the other end does not speak the Peer Exchange Protocol")
 
 	// ErrVersion1 means that the other end speaks version 1 of the protocol
-	// (npm peer-exchange), which this version does not.
-	ErrVersion1 = errors.New("exchange: the other end speaks version 1 of the protocol (npm peer-exchange), which is not supported yet: use a node that speaks version 2")
+	// (npm peer-exchange), and it was dialed by version 2, or version 1 is
+	// refused here (Config.V1).
+	ErrVersion1 = errors.New("exchange: the other end speaks version 1 of the protocol (npm peer-exchange): dial it by that (tcp://host:port?v=1, Connect1), where Config.V1 allows it")
 
 	// ErrTimeout means that the other end did not answer in time. Errors that
 	// wrap it name what was waited for and how long.

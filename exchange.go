@@ -15,6 +15,7 @@ import (
 	"github.com/peer-exchange/exchange/identity"
 	"github.com/peer-exchange/exchange/mux"
 	"github.com/peer-exchange/exchange/pxp"
+	v1 "github.com/peer-exchange/exchange/pxp/v1"
 	"github.com/peer-exchange/exchange/secure"
 	"github.com/peer-exchange/exchange/wrtc"
 )
@@ -37,6 +38,8 @@ type Exchange struct {
 	features       []string
 	refuseIncoming bool
 	transport      wrtc.Transport
+	transport1     wrtc.Transport // for version 1; nil: no upgrades in it
+	v1             V1Policy
 	limits         Limits
 	budget         *mux.Budget
 	log            *slog.Logger
@@ -112,6 +115,13 @@ func New(network string, config *Config) (*Exchange, error) {
 		ex.features = append(ex.features, featureRelay)
 	}
 	ex.features = append(ex.features, ex.transport.Name())
+	if ex.v1 = cfg.V1; len(cfg.Secret) > 0 {
+		ex.v1 = V1Refuse
+	}
+	if t, ok := cfg.Transport.(simplePeer); ok && ex.v1 != V1Refuse {
+		ex.transport1 = t.SimplePeer()
+		ex.features = append(ex.features, featureV1)
+	}
 	ex.conns = newListener(ex, "", cfg.Limits.Peers)
 	ex.ctx, ex.cancel = context.WithCancelCause(context.Background())
 	return ex, nil
@@ -140,6 +150,10 @@ func (ex *Exchange) Connect(ctx context.Context, socket net.Conn) (*Conn, error)
 // ConnectTo is [Exchange.Connect] for a socket that must lead to the peer id:
 // anybody else is refused with a *secure.IdentityError.
 func (ex *Exchange) ConnectTo(ctx context.Context, socket net.Conn, id identity.ID) (*Conn, error) {
+	return ex.connect(ctx, socket, opening{version: pxp.Version, expect: id})
+}
+
+func (ex *Exchange) connect(ctx context.Context, socket net.Conn, o opening) (*Conn, error) {
 	if !ex.enter() {
 		socket.Close()
 		return nil, ErrClosed
@@ -148,11 +162,9 @@ func (ex *Exchange) ConnectTo(ctx context.Context, socket net.Conn, id identity.
 	ctx, cancel := ex.bound(ctx, "connecting", ex.limits.HandshakeTime)
 	defer cancel()
 	began := time.Now()
-	path := socketPath(socket)
-	conn, err := ex.dial(ctx, path, func() (*session, error) {
-		return ex.open(ctx, socket, opening{dialer: true, expect: id, path: path, seen: seenAt(socket)})
-	})
-	step := StepDone{Step: StepHandshake, Peer: id, Took: time.Since(began), Err: err}
+	o.dialer, o.path, o.seen = true, socketPath(socket), seenAt(socket)
+	conn, err := ex.dial(ctx, o.path, func() (*session, error) { return ex.open(ctx, socket, o) })
+	step := StepDone{Step: StepHandshake, Peer: o.expect, Took: time.Since(began), Err: err}
 	if conn != nil {
 		step.Peer = conn.Peer().ID()
 	}
@@ -183,21 +195,29 @@ func (ex *Exchange) dialSession(ctx context.Context, s *session, path Path) (*Co
 	if err := s.sendHello(); err != nil {
 		return nil, s.cause(ctx, err)
 	}
-	w, err := s.connect(ctx) // travels with hello
+	var w *waiter
+	if s.version == pxp.Version {
+		w, err = s.connect(ctx) // travels with hello
+	}
 	if helloErr := s.readHello(ctx); helloErr != nil {
 		return nil, helloErr // the remote's own words, if it has closed
 	}
 	if err != nil {
 		return nil, s.cause(ctx, err)
 	}
-	defer w.forget()
+	defer func() { w.forget() }()
 	if !s.start() {
 		return nil, ErrClosed
 	}
 	// Its name is that of the network, so it waits for the remote's proof.
 	stream, openErr := s.mux.Open(ctx, ex.dataName)
-	if openErr == nil {
+	if openErr == nil && s.version == pxp.Version {
 		_, openErr = stream.Write(nil) // sends the name
+	}
+	if s.version == v1.Version {
+		if w, err = s.connect(ctx); err != nil { // heeded only after the remote's hello
+			return nil, s.cause(ctx, err)
+		}
 	}
 	if _, err := w.wait(ctx); err != nil { // says more than openErr
 		return nil, s.cause(ctx, err)

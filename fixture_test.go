@@ -40,6 +40,9 @@ type fault func(ctx context.Context, role wrtc.Role, s wrtc.Signaler) error
 
 func (t *fakeTransport) Name() string { return "webrtc" }
 
+// SimplePeer makes the fake good for version 1 too.
+func (t *fakeTransport) SimplePeer() wrtc.Transport { return t }
+
 func (t *fakeTransport) Negotiate(ctx context.Context, role wrtc.Role, s wrtc.Signaler) (wrtc.Conn, error) {
 	if f, ok := t.fault.Load().(fault); ok && f != nil {
 		return nil, f(ctx, role, s)

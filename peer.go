@@ -8,6 +8,7 @@ import (
 
 	"github.com/peer-exchange/exchange/identity"
 	"github.com/peer-exchange/exchange/pxp"
+	v1 "github.com/peer-exchange/exchange/pxp/v1"
 )
 
 // Peer is another exchange that we have a session with. When that ends the
@@ -29,8 +30,10 @@ func (p *Peer) ID() identity.ID { return p.s.remote }
 // Path returns how the peer is reached.
 func (p *Peer) Path() Path { return p.s.path }
 
-// Protocol returns the version of the wire protocol: 2.
-func (p *Peer) Protocol() int { return 2 }
+// Protocol returns the version of the wire protocol: 2, or 1 for a peer that is
+// npm peer-exchange. A peer of version 1 has no identity: its ID is a handle of
+// ours, and nothing was proved. It has no streams but the data stream.
+func (p *Peer) Protocol() int { return p.s.version }
 
 // Incoming reports whether the peer opened the session.
 func (p *Peer) Incoming() bool { return !p.s.dialer }
@@ -100,11 +103,43 @@ func (p *Peer) OpenStream(ctx context.Context, name string) (*Conn, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
+	if p.s.version == v1.Version {
+		return nil, fmt.Errorf("exchange: peer %s speaks version 1 of the protocol, which has no streams but the data stream", p.ID().Short())
+	}
 	stream, err := p.s.mux.Open(ctx, name)
 	if err != nil {
 		return nil, p.s.cause(ctx, err)
 	}
 	return newConn(p, stream), nil
+}
+
+// Reopen opens the data stream again after both ends have closed it. At the
+// peer it goes to the listener. It fails while the last one is open at this
+// end; the peer resets it while it is open there.
+func (p *Peer) Reopen(ctx context.Context) (*Conn, error) {
+	s := p.s
+	s.ex.mu.Lock()
+	open := s.data != nil && !s.data.closed.Load()
+	s.ex.mu.Unlock()
+	if open {
+		return nil, fmt.Errorf("exchange: the data stream with peer %s is open: close it first", p.ID().Short())
+	}
+	stream, err := s.mux.Open(ctx, s.ex.dataName)
+	if err != nil {
+		return nil, s.cause(ctx, err)
+	}
+	if s.version == v1.Version {
+		_, err = s.control.request(ctx, func(id uint32) pxp.Message { return pxp.Connect{ID: id} })
+	} else {
+		_, err = stream.Write(nil) // sends the name
+	}
+	if err != nil {
+		stream.Reset()
+		return nil, s.cause(ctx, err)
+	}
+	conn := newConn(p, stream)
+	s.setData(conn)
+	return conn, nil
 }
 
 // checkName refuses the names that the protocol uses itself; mux checks the rest.

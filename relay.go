@@ -12,6 +12,7 @@ import (
 
 	"github.com/peer-exchange/exchange/mux"
 	"github.com/peer-exchange/exchange/pxp"
+	v1 "github.com/peer-exchange/exchange/pxp/v1"
 )
 
 // This file is the peer in the middle: it hands out candidate tokens, and
@@ -68,7 +69,10 @@ func newSlots() *slots {
 // oldest token gives way.
 func (t *slots) add(owner, target *Peer, life time.Duration, max int) *slot {
 	s := &slot{owner: owner, target: target, stream: make(chan mux.Stream, 1)}
-	rand.Read(s.token[:])
+	randomBytes(s.token[:])
+	if owner.s.version == v1.Version {
+		s.token = newToken1(s.token)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.byToken[s.token] = s
@@ -237,11 +241,11 @@ func (ex *Exchange) circuit(asker *Peer, s *slot, id uint32) {
 	}
 	waitCtx, cancelWait := context.WithTimeoutCause(ctx, ex.limits.RequestTime, timeout("waiting for both ends of a circuit", ex.limits.RequestTime))
 	defer cancelWait()
-	a, err := waitStream(waitCtx, s, asker)
+	a, err := circuitEnd(waitCtx, s)
 	if err != nil {
 		return
 	}
-	b, err := waitStream(waitCtx, far, target)
+	b, err := circuitEnd(waitCtx, far)
 	if err != nil {
 		a.Reset()
 		return
@@ -251,8 +255,13 @@ func (ex *Exchange) circuit(asker *Peer, s *slot, id uint32) {
 	ex.log.Debug("circuit ended", "asker", asker.ID(), "target", target.ID(), "bytes", n, "error", err)
 }
 
-// waitStream waits for a slot's stream as long as its owner is there.
-func waitStream(ctx context.Context, s *slot, owner *Peer) (mux.Stream, error) {
+// circuitEnd returns a slot's stream. In version 2 the owner opens it, and it is
+// waited for; in version 1 both sides open streams of one name.
+func circuitEnd(ctx context.Context, s *slot) (mux.Stream, error) {
+	owner := s.owner
+	if owner.s.version == v1.Version {
+		return owner.s.mux.Open(ctx, owner.s.relayStream(s.token))
+	}
 	select {
 	case stream := <-s.stream:
 		return stream, nil
@@ -337,3 +346,6 @@ func (q *quota) copy(dst, src mux.Stream) error {
 		}
 	}
 }
+
+// randomBytes fills b; it does not fail.
+func randomBytes(b []byte) { rand.Read(b) }

@@ -14,6 +14,7 @@ import (
 	"github.com/peer-exchange/exchange/identity"
 	"github.com/peer-exchange/exchange/mux"
 	"github.com/peer-exchange/exchange/pxp"
+	v1 "github.com/peer-exchange/exchange/pxp/v1"
 	"github.com/peer-exchange/exchange/secure"
 )
 
@@ -26,8 +27,9 @@ import (
 // end, called by anybody; run returns when everything is released.
 type session struct {
 	ex      *Exchange
-	remote  identity.ID
-	dialer  bool // we opened it
+	version int         // of the protocol: 2, or 1 (v1.go)
+	remote  identity.ID // in version 1 only a handle of our own
+	dialer  bool        // we opened it
 	path    Path
 	carrier net.Conn // below the mux
 	mux     mux.Session
@@ -59,7 +61,9 @@ type session struct {
 // opening is what open needs to know.
 type opening struct {
 	dialer  bool
-	expect  identity.ID // zero: anybody
+	version int         // that a dialer speaks; an acceptor finds out
+	expect  identity.ID // in version 2; zero: anybody
+	handle  identity.ID // in version 1; zero: a new one
 	path    Path
 	seen    string
 	circuit bool
@@ -79,13 +83,22 @@ func (ex *Exchange) open(ctx context.Context, carrier net.Conn, o opening) (*ses
 }
 
 func (ex *Exchange) openSecure(ctx context.Context, carrier net.Conn, o opening) (*session, error) {
+	if !o.dialer {
+		var err error
+		if o.version, err = readPreamble(carrier); err != nil {
+			return nil, err
+		}
+	}
+	if err := ex.speaks(o.version); err != nil {
+		return nil, err
+	}
+	if o.version == v1.Version {
+		return ex.open1(ctx, carrier, o)
+	}
 	cfg := &secure.Config{Key: ex.key, Expect: o.expect, Preamble: []byte(pxp.Magic2)}
 	handshake := secure.Client
 	if !o.dialer {
 		handshake = secure.Server
-		if err := readPreamble(carrier); err != nil {
-			return nil, err
-		}
 	}
 	sc, err := handshake(ctx, carrier, cfg)
 	if err != nil {
@@ -113,11 +126,16 @@ func (ex *Exchange) openMux(ctx context.Context, conn net.Conn, o opening, remot
 		m.Close()
 		return nil, err
 	}
+	s := ex.newSession(o, remote, conn, m, stream, &wire2{in: frameReader{r: stream}})
+	s.version, s.binding, s.export = pxp.Version, binding, export
+	return s, nil
+}
+
+// newSession is what is alike in both versions.
+func (ex *Exchange) newSession(o opening, remote identity.ID, conn net.Conn, m mux.Session, stream mux.Stream, w wire) *session {
 	s := &session{
 		ex: ex, remote: remote, dialer: o.dialer, path: o.path, carrier: conn, mux: m,
-		control: newControl(stream, &wire2{in: frameReader{r: stream}}, remote, &ex.limits, func() time.Time { return m.Stats().LastReceived }),
-		binding: binding,
-		export:  export,
+		control: newControl(stream, w, remote, &ex.limits, func() time.Time { return m.Stats().LastReceived }),
 		started: time.Now(),
 		circuit: o.circuit,
 		seen:    o.seen,
@@ -132,7 +150,7 @@ func (ex *Exchange) openMux(ctx context.Context, conn net.Conn, o opening, remot
 	if o.circuit {
 		s.upgrades = newUpgradeBox(remote)
 	}
-	return s, nil
+	return s
 }
 
 func controlStream(ctx context.Context, m mux.Session, dialer bool) (mux.Stream, error) {
@@ -149,16 +167,20 @@ func controlStream(ctx context.Context, m mux.Session, dialer bool) (mux.Stream,
 	return stream, nil
 }
 
-// readPreamble reads the five bytes with which a dialer begins.
-func readPreamble(carrier net.Conn) error {
+// readPreamble reads the five bytes with which the other end begins, and returns
+// which version they announce.
+func readPreamble(carrier net.Conn) (version int, err error) {
 	var got [len(pxp.Magic2)]byte
 	if _, err := io.ReadFull(carrier, got[:]); err != nil {
-		return fmt.Errorf("exchange: reading the preamble: %w", err)
+		return 0, fmt.Errorf("exchange: reading the preamble: %w", err)
 	}
-	if string(got[:]) == pxp.Magic2 {
-		return nil
+	switch string(got[:]) {
+	case pxp.Magic1:
+		return v1.Version, nil
+	case pxp.Magic2:
+		return pxp.Version, nil
 	}
-	return preambleError(got[:])
+	return 0, preambleError(got[:])
 }
 
 func preambleError(got []byte) error {
@@ -189,6 +211,9 @@ func handshakeError(ctx context.Context, err error) error {
 
 // sendHello sends our hello. The dialer's comes first (PXP §4).
 func (s *session) sendHello() error {
+	if s.version == v1.Version {
+		return s.control.send(pxp.Hello{}) // wire1 knows what it says
+	}
 	role := secure.Acceptor
 	if s.dialer {
 		role = secure.Dialer
@@ -222,6 +247,9 @@ func (s *session) readHello(ctx context.Context) error {
 		return &RemoteError{Peer: s.remote, Code: m.Code, Reason: clean(m.Reason)}
 	default:
 		return &ProtocolError{Peer: s.remote, Code: pxp.CodeProtocol, Reason: fmt.Sprintf("%v before hello", m.Type())}
+	}
+	if s.version == v1.Version {
+		return nil // no proof in it; wire1 has looked for the network's name
 	}
 	role := secure.Dialer
 	if s.dialer {
@@ -329,28 +357,34 @@ func (s *session) handle(m pxp.Message) error {
 	case pxp.Bye:
 		return &RemoteError{Peer: s.remote, Code: m.Code, Reason: clean(m.Reason)}
 	case pxp.Upgrade:
+		if !s.circuit && s.version == v1.Version {
+			return nil // as the original does
+		}
 		if !s.circuit {
 			return s.unexpected(m)
 		}
 		return s.upgrades.put(m)
 	case pxp.Connect:
+		if s.version == v1.Version && !s.circuit && (peer != nil || !s.dialer) {
+			return s.connected1(peer, m)
+		}
 		if s.circuit || s.dialer || peer != nil {
 			return s.unexpected(m)
 		}
 		return s.accepted(m)
 	case pxp.GetPeers:
 		if peer == nil {
-			return s.unexpected(m)
+			return s.notPeer(m, m.ID)
 		}
 		return s.ex.answerGetPeers(peer, m)
 	case pxp.Relay:
 		if peer == nil {
-			return s.unexpected(m)
+			return s.notPeer(m, m.ID)
 		}
 		return s.ex.answerRelay(peer, m)
 	case pxp.Incoming:
 		if peer == nil {
-			return s.unexpected(m)
+			return s.notPeer(m, m.ID)
 		}
 		return s.ex.answerIncoming(peer, m)
 	case pxp.Unknown:
@@ -358,6 +392,15 @@ func (s *session) handle(m pxp.Message) error {
 			return nil
 		}
 		return s.control.send(pxp.Res{ID: m.ID, Code: pxp.CodeUnsupported})
+	}
+	return s.unexpected(m)
+}
+
+// notPeer answers a request that only a peer may make. An original takes a
+// circuit session for one with a peer, so it is only refused.
+func (s *session) notPeer(m pxp.Message, id uint32) error {
+	if s.version == v1.Version {
+		return s.control.answer(id, ErrRefused)
 	}
 	return s.unexpected(m)
 }

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net"
 	"sync"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/peer-exchange/exchange/identity"
 	"github.com/peer-exchange/exchange/pxp"
+	v1 "github.com/peer-exchange/exchange/pxp/v1"
 	"github.com/peer-exchange/exchange/wrtc"
 )
 
@@ -73,11 +75,14 @@ func (ex *Exchange) dialCircuit(ctx context.Context, c candidate) (*session, err
 			refuse(relay.cause(ctx, err))
 		}
 	})
-	stream, err := relay.mux.Open(ctx, pxp.RelayStream(c.token))
+	stream, err := relay.mux.Open(ctx, relay.relayStream(c.token))
 	if err != nil {
 		return nil, relay.cause(ctx, err)
 	}
-	s, err := ex.circuitSession(ctx, stream, opening{dialer: true, expect: c.id, path: Path{Carrier: CarrierRelay, Via: c.via.ID()}, circuit: true})
+	s, err := ex.circuitSession(ctx, stream, opening{
+		dialer: true, version: c.protocol, expect: c.expect, handle: c.id, circuit: true,
+		path: Path{Carrier: CarrierRelay, Via: c.via.ID()},
+	})
 	if err != nil {
 		return nil, relay.cause(ctx, err)
 	}
@@ -122,7 +127,11 @@ func (ex *Exchange) negotiate(ctx context.Context, inner *session, role wrtc.Rol
 	defer stop()
 
 	began := time.Now()
-	conn, err := ex.transport.Negotiate(ctx, role, &signaler{s: inner, transport: ex.transport.Name()})
+	transport := ex.transportOf(inner.version)
+	if transport == nil {
+		return nil, ErrRefused
+	}
+	conn, err := transport.Negotiate(ctx, role, &signaler{s: inner, transport: transport.Name()})
 	if err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
@@ -156,7 +165,13 @@ func (ex *Exchange) connectChannel(ctx context.Context, inner *session, channel 
 func (ex *Exchange) openChannel(ctx context.Context, inner *session, channel wrtc.Conn, o opening) (*session, error) {
 	stop := context.AfterFunc(ctx, func() { channel.Close() })
 	defer stop()
-	s, err := ex.openMux(ctx, channel, o, inner.remote, inner.export(upgradeLabel), nil)
+	var s *session
+	var err error
+	if inner.version == v1.Version {
+		s, err = ex.openChannel1(ctx, inner, channel, o)
+	} else {
+		s, err = ex.openMux(ctx, channel, o, inner.remote, inner.export(upgradeLabel), nil)
+	}
 	if err != nil {
 		return nil, handshakeError(ctx, err)
 	}
@@ -166,6 +181,9 @@ func (ex *Exchange) openChannel(ctx context.Context, inner *session, channel wrt
 // answerIncoming is the candidate's part: somebody wants to meet us through via.
 func (ex *Exchange) answerIncoming(via *Peer, m pxp.Incoming) error {
 	from := identity.ID(m.From)
+	if via.s.version == v1.Version { // does not say who it is
+		from = handleOf(via, sha256.Sum256(m.Token[:]))
+	}
 	err := ex.mayMeet(from)
 	var leave func()
 	if err == nil {
@@ -283,7 +301,7 @@ func (ex *Exchange) beMet(via *Peer, from identity.ID, token pxp.Token) error {
 func (ex *Exchange) acceptCircuit(via *Peer, from identity.ID, token pxp.Token) (*session, error) {
 	ctx, cancel := ex.bound(context.Background(), "being met by "+from.Short()+" through "+via.ID().Short(), ex.limits.HandshakeTime)
 	defer cancel()
-	stream, err := via.s.mux.Open(ctx, pxp.RelayStream(token))
+	stream, err := via.s.mux.Open(ctx, via.s.relayStream(token))
 	if err != nil {
 		return nil, via.s.cause(ctx, err)
 	}
@@ -291,7 +309,19 @@ func (ex *Exchange) acceptCircuit(via *Peer, from identity.ID, token pxp.Token) 
 		stream.Reset()
 		return nil, via.s.cause(ctx, err)
 	}
-	return ex.circuitSession(ctx, stream, opening{expect: from, path: Path{Carrier: CarrierRelay, Via: via.ID()}, circuit: true})
+	return ex.circuitSession(ctx, stream, opening{
+		expect: expectOf(via, from), handle: from, circuit: true,
+		path: Path{Carrier: CarrierRelay, Via: via.ID()},
+	})
+}
+
+// expectOf is whom an inner session must lead to. A relay of version 1 does not
+// know its peers: whoever it is proves in version 2 who that is.
+func expectOf(via *Peer, named identity.ID) identity.ID {
+	if via.s.version == v1.Version {
+		return identity.ID{}
+	}
+	return named
 }
 
 func (ex *Exchange) acceptChannel(inner *session, via identity.ID) (*Conn, error) {

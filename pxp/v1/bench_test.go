@@ -6,7 +6,7 @@ import (
 )
 
 func benchmarkMessages() map[string]Message {
-	info := &ConnectInfo{true, true, true}
+	info := &ConnectInfo{PXP: true, Relay: true, WebRTC: true}
 	res := Res{Nonce: NewNonce(7), List: true, OK: true}
 	for range 8 {
 		res.Candidates = append(res.Candidates, Candidate{"ada3ce4a", "somenet", info})

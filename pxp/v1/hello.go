@@ -32,6 +32,10 @@ type ConnectInfo struct {
 
 	// WebRTC: it takes upgrades to WebRTC.
 	WebRTC bool
+
+	// V2: it also speaks version 2, which no original does. Originals hand it on with their candidates, so that two that
+	// are introduced by an original find out. It is printed only when it is true.
+	V2 bool
 }
 
 // Command returns "hello".
@@ -68,6 +72,9 @@ func (e *encoder) info(info *ConnectInfo) {
 	e.bool(info.Relay)
 	e.raw(`,"webrtc":`)
 	e.bool(info.WebRTC)
+	if info.V2 {
+		e.raw(`,"v2":true`)
+	}
 	e.raw("}")
 }
 
@@ -109,5 +116,5 @@ func decodeInfo(v value) *ConnectInfo {
 	if !v.truthy() {
 		return nil
 	}
-	return &ConnectInfo{PXP: v.get("pxp").truthy(), Relay: v.get("relay").truthy(), WebRTC: v.get("webrtc").truthy()}
+	return &ConnectInfo{PXP: v.get("pxp").truthy(), Relay: v.get("relay").truthy(), WebRTC: v.get("webrtc").truthy(), V2: v.get("v2").truthy()}
 }

@@ -1,0 +1,200 @@
+package exchange_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"testing"
+	"testing/synctest"
+
+	"github.com/peer-exchange/exchange"
+	"github.com/peer-exchange/exchange/internal/bubble"
+)
+
+// connect1 makes the two nodes peers in version 1.
+func (n *node) connect1(to *node) (ours, theirs *exchange.Conn) {
+	n.t.Helper()
+	ours, err := n.Connect1(context.Background(), n.dial(to))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return ours, to.accept()
+}
+
+func withV1(p exchange.V1Policy) func(*exchange.Config) {
+	return func(c *exchange.Config) { c.V1 = p }
+}
+
+func TestVersion1(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		w := newWorld(t)
+		a, b := w.node(), w.node()
+		x, y := b.connect1(a)
+		exchangeBytes(t, x, y)
+		for _, c := range []*exchange.Conn{x, y} {
+			if c.Peer().Protocol() != 1 {
+				t.Errorf("protocol %d", c.Peer().Protocol())
+			}
+			if id := c.Peer().ID(); id == a.ID() || id == b.ID() || id.IsZero() {
+				t.Errorf("an anonymous peer has the ID %v", id)
+			}
+			if _, err := c.Peer().OpenStream(context.Background(), "x"); err == nil {
+				t.Error("a named stream was opened in version 1")
+			}
+		}
+		if _, err := x.Peer().Reopen(context.Background()); err == nil {
+			t.Error("the data stream was opened again while it is open")
+		}
+	})
+}
+
+func TestReopen(t *testing.T) {
+	for _, version := range []int{1, 2} {
+		bubble.Run(t, func(t *testing.T) {
+			w := newWorld(t)
+			a, b := w.node(), w.node()
+			connect := b.connect
+			if version == 1 {
+				connect = b.connect1
+			}
+			x, y := connect(a)
+			if _, err := x.Write([]byte("last")); err != nil {
+				t.Fatal(err)
+			}
+			x.Close()
+			if got, err := io.ReadAll(y); err != nil || string(got) != "last" {
+				t.Errorf("version %d: read %q, %v", version, got, err)
+			}
+			y.Close()
+			synctest.Wait()
+			again, err := x.Peer().Reopen(context.Background())
+			if err != nil {
+				t.Fatalf("version %d: %v", version, err)
+			}
+			exchangeBytes(t, again, a.accept())
+		})
+	}
+}
+
+// Who can meet whom through a relay that speaks both versions, and in which.
+func TestMeetAcrossVersions(t *testing.T) {
+	only, both := withV1(exchange.V1Only), withV1(exchange.V1Accept)
+	for _, tt := range []struct {
+		name             string
+		asker, candidate func(*exchange.Config)
+		askerV, candV    int // of the session with the relay
+		want             int // of the session between them; 0: none
+	}{
+		{"2 and 2", both, both, 2, 2, 2},
+		{"2 by 1 and 2", both, both, 1, 2, 1}, // neither learns who the other is
+		{"2 and 2 by 1", both, both, 2, 1, 1},
+		{"2 by 1 and 2 by 1", both, both, 1, 1, 2}, // they find out that they both speak 2
+		{"1 and 1", only, only, 1, 1, 1},
+		{"1 and 2", only, both, 1, 2, 1},
+		{"2 and 1", both, only, 2, 1, 1},
+		{"2 that refuses 1 and 1", withV1(exchange.V1Refuse), only, 2, 1, 0},
+		{"1 and 2 that refuses 1", only, withV1(exchange.V1Refuse), 1, 2, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble.Run(t, func(t *testing.T) {
+				w := newWorld(t)
+				a, b, c := w.node(), w.node(tt.candidate), w.node(tt.asker)
+				for n, version := range map[*node]int{b: tt.candV, c: tt.askerV} {
+					if version == 1 {
+						n.connect1(a)
+					} else {
+						n.connect(a)
+					}
+				}
+				atC, err := c.GetNewPeer(context.Background())
+				if tt.want == 0 {
+					if !errors.Is(err, exchange.ErrNoCandidates) {
+						t.Errorf("GetNewPeer: %v, want ErrNoCandidates", err)
+					}
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				exchangeBytes(t, atC, b.accept())
+				if v := atC.Peer().Protocol(); v != tt.want {
+					t.Errorf("met in version %d, want %d", v, tt.want)
+				}
+				if a.NumPeers() != 2 {
+					t.Errorf("the relay has %d peers left, want both", a.NumPeers())
+				}
+				if v := atC.Peer().Protocol(); v == 2 && atC.Peer().ID() != b.ID() {
+					t.Error("met somebody else")
+				}
+			})
+		})
+	}
+}
+
+// A relay of version 1, as an original is: two that speak version 2 find out.
+func TestMeetThroughVersion1(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		w := newWorld(t)
+		a, b, c := w.node(withV1(exchange.V1Only)), w.node(), w.node()
+		b.connect1(a)
+		c.connect1(a)
+		atC, err := c.GetNewPeer(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		atB := b.accept()
+		exchangeBytes(t, atC, atB)
+		if atC.Peer().Protocol() != 2 || atC.Peer().ID() != b.ID() || atB.Peer().ID() != c.ID() {
+			t.Errorf("met %v in version %d", atC.Peer().ID(), atC.Peer().Protocol())
+		}
+	})
+}
+
+// A relay of version 2 that names a real identity and brings somebody who speaks
+// version 1 gets nobody the place of that identity.
+func TestVersion1IsNobody(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		w := newWorld(t)
+		a, only := w.node(), w.node(withV1(exchange.V1Only))
+		only.connect1(a)
+		c := w.node()
+		c.connect(a)
+		conn, err := c.GetNewPeer(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for p := range a.Peers() {
+			if p.ID() == conn.Peer().ID() {
+				t.Error("the handle that the relay named became the peer's ID")
+			}
+		}
+		if conn, err := c.GetNewPeer(context.Background()); err == nil {
+			t.Errorf("%v was met again by another name", conn.Peer().ID())
+		}
+	})
+}
+
+func TestVersion1Refused(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		w := newWorld(t)
+		plain := w.node()
+		for _, refuses := range []*node{w.node(withV1(exchange.V1Refuse)), w.node(withSecret("s"))} {
+			if _, err := plain.Connect1(context.Background(), plain.dial(refuses)); err == nil {
+				t.Error("a node that refuses version 1 took a peer of it")
+			}
+			if err := refuses.refused(); !errors.Is(err, exchange.ErrVersion1) {
+				t.Errorf("refused with %v, want ErrVersion1", err)
+			}
+			if _, err := refuses.Connect1(context.Background(), refuses.dial(plain)); !errors.Is(err, exchange.ErrVersion1) {
+				t.Errorf("dialed by version 1 from a node that refuses it: %v", err)
+			}
+		}
+		only := w.node(withV1(exchange.V1Only))
+		if _, err := plain.Connect(context.Background(), plain.dial(only)); err == nil {
+			t.Error("a node of version 1 only took a peer of version 2")
+		}
+		if _, err := plain.Connect1(context.Background(), plain.dial(w.node(inOtherNetwork))); !errors.Is(err, exchange.ErrWrongNetwork) && !errors.Is(err, exchange.ErrLost) {
+			t.Errorf("another network: %v", err)
+		}
+	})
+}

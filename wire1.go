@@ -1,0 +1,298 @@
+package exchange
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/peer-exchange/exchange/pxp"
+	v1 "github.com/peer-exchange/exchange/pxp/v1"
+)
+
+// wire1 is the control stream of version 1, npm peer-exchange's: lines of JSON
+// (PXP §16.5). It translates them to and from the messages of version 2, so that
+// one state machine serves both; what version 1 lacks (ping, bye) is left out.
+type wire1 struct {
+	network string
+	info    *v1.ConnectInfo // ours, for hello
+
+	in    io.Reader
+	split v1.Splitter
+	ready []pxp.Message // decoded, not returned yet; owned by the reader
+
+	mu     sync.Mutex
+	sent   uint64                // messages that took a nonce
+	asked  map[string]uint32     // our requests without an answer: nonce to id
+	asks   uint32                // requests of the remote so far; their ids
+	theirs map[uint32]wire1Asked // those without an answer
+}
+
+type wire1Asked struct {
+	nonce v1.Nonce
+	list  bool // getpeers, whose answers have a form of their own
+}
+
+func newWire1(stream io.Reader, network string, info *v1.ConnectInfo) *wire1 {
+	return &wire1{in: stream, network: network, info: info, asked: make(map[string]uint32), theirs: make(map[uint32]wire1Asked)}
+}
+
+// maxWire1Asked bounds the requests of the remote, and likewise ours, that wait
+// for an answer.
+const maxWire1Asked = 256
+
+func (w *wire1) append(dst []byte, m pxp.Message) ([]byte, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	line, err := w.line(m)
+	if line == nil || err != nil {
+		return dst, err
+	}
+	return v1.Append(dst, line)
+}
+
+// line is the message in version 1's words; nil if it has none.
+func (w *wire1) line(m pxp.Message) (v1.Message, error) {
+	switch m := m.(type) {
+	case pxp.Hello:
+		return v1.Hello{Nonce: w.nonce(), Version: v1.Version, Info: w.info, Networks: []string{w.network}}, nil
+	case pxp.GetPeers:
+		return v1.GetPeers{Nonce: w.request(m.ID), Network: w.network}, nil
+	case pxp.Relay:
+		return v1.Relay{Nonce: w.request(m.ID), ID: id1(m.Token)}, nil
+	case pxp.Incoming:
+		return v1.Incoming{Nonce: w.request(m.ID), ID: id1(m.Token)}, nil
+	case pxp.Connect:
+		return v1.Connect{Nonce: w.request(m.ID), Network: w.network}, nil
+	case pxp.Upgrade:
+		signal, ok := signal1(m)
+		if !ok {
+			return nil, nil
+		}
+		return v1.Upgrade{Nonce: w.nonce(), Transport: m.Transport, Signal: signal}, nil
+	case pxp.Res:
+		return w.res(m)
+	}
+	return nil, nil // ping, bye
+}
+
+func (w *wire1) nonce() v1.Nonce {
+	n := v1.NewNonce(w.sent)
+	w.sent++
+	return n
+}
+
+func (w *wire1) request(id uint32) v1.Nonce {
+	n := w.nonce()
+	if len(w.asked) >= maxWire1Asked { // given up long ago
+		clear(w.asked)
+	}
+	w.asked[n.Key()] = id
+	return n
+}
+
+func (w *wire1) res(m pxp.Res) (v1.Message, error) {
+	asked, ok := w.theirs[m.ID]
+	if !ok {
+		return nil, fmt.Errorf("exchange: answer to request %d, which was not asked or is answered", m.ID)
+	}
+	delete(w.theirs, m.ID)
+	res := v1.Res{Nonce: asked.nonce, List: asked.list, OK: m.Code == pxp.CodeOK}
+	if !res.OK {
+		res.Error = m.Code.String()
+		if m.Reason != "" {
+			res.Error += ": " + m.Reason
+		}
+		return res, nil
+	}
+	for _, c := range m.Candidates {
+		res.Candidates = append(res.Candidates, v1.Candidate{
+			ID: id1(c.Token), Network: w.network,
+			Info: &v1.ConnectInfo{PXP: true, Relay: true, WebRTC: true, V2: c.Protocol != v1.Version},
+		})
+	}
+	return res, nil
+}
+
+func (w *wire1) next() (pxp.Message, error) {
+	buf := make([]byte, 4096)
+	for len(w.ready) == 0 {
+		n, err := w.in.Read(buf)
+		if feedErr := w.split.Feed(buf[:n], w.take); feedErr != nil {
+			return nil, feedErr
+		}
+		if err != nil && len(w.ready) == 0 {
+			if err == io.EOF && len(w.split.Rest()) > 0 {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+	}
+	m := w.ready[0]
+	w.ready = w.ready[1:]
+	return m, nil
+}
+
+// take decodes one line and queues what it says.
+func (w *wire1) take(line []byte) error {
+	m, err := v1.Decode(line)
+	var format *v1.FormatError
+	if errors.As(err, &format) && format.Command == "upgrade" && format.Field != "nonce" {
+		w.ready = append(w.ready, ignored)
+		return nil // the original heeds no upgrade where none is due; in a circuit the attempt times out
+	}
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	translated, err := w.translate(m)
+	if err != nil {
+		return err
+	}
+	w.ready = append(w.ready, translated)
+	return nil
+}
+
+// ignored stands for what has no meaning here. It counts against the rate of
+// requests, as anything does.
+var ignored = pxp.Unknown{}
+
+func (w *wire1) translate(m v1.Message) (pxp.Message, error) {
+	switch m := m.(type) {
+	case v1.Hello:
+		return w.hello(m)
+	case v1.GetPeers:
+		id, err := w.ask(m.Nonce, true)
+		return pxp.GetPeers{ID: id, Max: pxp.MaxCandidates}, err
+	case v1.Relay:
+		id, err := w.ask(m.Nonce, false)
+		return pxp.Relay{ID: id, Token: token1(m.ID)}, err
+	case v1.Incoming:
+		id, err := w.ask(m.Nonce, false)
+		return pxp.Incoming{ID: id, Token: token1(m.ID)}, err
+	case v1.Connect:
+		id, err := w.ask(m.Nonce, false)
+		if m.Network != w.network {
+			return nil, fmt.Errorf("%w: it connects to another", ErrWrongNetwork)
+		}
+		return pxp.Connect{ID: id}, err
+	case v1.Upgrade:
+		return upgrade1(m), nil
+	case v1.Res:
+		id, ok := w.asked[m.Nonce.Key()]
+		if !ok {
+			return ignored, nil
+		}
+		delete(w.asked, m.Nonce.Key())
+		return w.answer(id, m), nil
+	}
+	return ignored, nil
+}
+
+// ask notes a request of the remote and returns its id.
+func (w *wire1) ask(nonce v1.Nonce, list bool) (uint32, error) {
+	if len(w.theirs) >= maxWire1Asked {
+		return 0, &LimitError{Limit: "requests without an answer", Max: maxWire1Asked}
+	}
+	w.asks++
+	w.theirs[w.asks] = wire1Asked{nonce: nonce, list: list}
+	return w.asks, nil
+}
+
+func (w *wire1) hello(m v1.Hello) (pxp.Message, error) {
+	if m.Version != v1.Version {
+		return nil, fmt.Errorf("%w: it wants version %d of the protocol", ErrNotPXP, m.Version)
+	}
+	member := false
+	for _, n := range m.Networks {
+		member = member || n == w.network
+	}
+	if !member {
+		return nil, ErrWrongNetwork
+	}
+	hello := pxp.Hello{Version: v1.Version, Features: []string{featureRelay, featureV1}}
+	if m.Info != nil && m.Info.PXP && m.Info.Relay && m.Info.WebRTC {
+		hello.Accepts = true
+	}
+	hello.Features = append(hello.Features, pxp.TransportWebRTC)
+	if m.Info != nil && m.Info.V2 {
+		hello.Features = append(hello.Features, featureV2)
+	}
+	return hello, nil
+}
+
+func (w *wire1) answer(id uint32, m v1.Res) pxp.Message {
+	if !m.OK {
+		return pxp.Res{ID: id, Code: pxp.CodeRefused, Reason: pxp.FitReason(m.Error)}
+	}
+	res := pxp.Res{ID: id}
+	for _, c := range m.Candidates {
+		if c.Network != w.network || c.Info == nil || !c.Info.PXP || !c.Info.WebRTC || len(c.ID) > pxp.TokenSize {
+			continue // cannot be met
+		}
+		if len(res.Candidates) == maxKnown {
+			break
+		}
+		protocol := uint8(v1.Version)
+		if c.Info.V2 {
+			protocol = pxp.Version
+		}
+		res.Candidates = append(res.Candidates, pxp.Candidate{Token: token1(c.ID), Protocol: protocol})
+	}
+	return res
+}
+
+// A candidate of version 1 has a text of 8 hexadecimal digits for an id. It
+// travels as a token: its bytes, then zeros.
+
+func id1(token pxp.Token) string { return strings.TrimRight(string(token[:]), "\x00") }
+
+// token1 returns the token for an id, which is no token that was ever given out
+// when the id is too long for one.
+func token1(id string) (t pxp.Token) {
+	if len(id) <= len(t) {
+		copy(t[:], id)
+	}
+	return t
+}
+
+// newToken1 shortens a random token to one that version 1 can name.
+func newToken1(t pxp.Token) pxp.Token { return token1(hex.EncodeToString(t[:4])) }
+
+// relayStream is the name of a circuit's stream in the session's version.
+func (s *session) relayStream(token pxp.Token) string {
+	if s.version == v1.Version {
+		return "relay:" + id1(token)
+	}
+	return pxp.RelayStream(token)
+}
+
+func signal1(m pxp.Upgrade) (v1.Signal, bool) {
+	switch m.Kind {
+	case pxp.UpgradeOffer:
+		return v1.Signal{Type: "offer", SDP: m.Text}, true
+	case pxp.UpgradeAnswer:
+		return v1.Signal{Type: "answer", SDP: m.Text}, true
+	case pxp.UpgradeCandidate:
+		return v1.Signal{Candidate: &v1.ICE{Candidate: m.Text, SDPMid: m.Mid, SDPMLineIndex: m.Line}}, true
+	}
+	return v1.Signal{}, false // the end of candidates has no word
+}
+
+// upgrade1 translates a signal. All of a session belong to one attempt.
+func upgrade1(m v1.Upgrade) pxp.Message {
+	up := pxp.Upgrade{ID: 1, Transport: m.Transport}
+	switch s := m.Signal; {
+	case s.Type == "offer":
+		up.Kind, up.Text = pxp.UpgradeOffer, s.SDP
+	case s.Type == "answer":
+		up.Kind, up.Text = pxp.UpgradeAnswer, s.SDP
+	case s.Candidate != nil:
+		up.Kind, up.Text = pxp.UpgradeCandidate, s.Candidate.Candidate
+		up.Mid, up.Line = s.Candidate.SDPMid, s.Candidate.SDPMLineIndex
+	}
+	return up
+}
