@@ -20,7 +20,9 @@ import (
 type Conn struct {
 	stream mux.Stream
 	peer   *Peer
-	closed atomic.Bool
+	closed atomic.Bool // by Close or Reset, or both directions have ended
+	eof    atomic.Bool // read to the end
+	fin    atomic.Bool // by CloseWrite
 }
 
 var _ net.Conn = (*Conn)(nil)
@@ -43,6 +45,10 @@ func (c *Conn) Name() string { return c.stream.Name() }
 // not be all that the peer wrote.
 func (c *Conn) Read(p []byte) (int, error) {
 	n, err := c.stream.Read(p)
+	if err == io.EOF {
+		c.eof.Store(true)
+		c.bothEnded()
+	}
 	return n, c.explain(err)
 }
 
@@ -67,8 +73,22 @@ func (c *Conn) explain(err error) error {
 	}
 }
 
-// CloseWrite tells the peer that no more comes; reading goes on.
-func (c *Conn) CloseWrite() error { return c.stream.CloseWrite() }
+// CloseWrite tells the peer that no more comes; reading goes on. A Conn that was
+// read to its end, and whose end was said, is closed.
+func (c *Conn) CloseWrite() error {
+	err := c.stream.CloseWrite()
+	if err == nil {
+		c.fin.Store(true)
+		c.bothEnded()
+	}
+	return err
+}
+
+func (c *Conn) bothEnded() {
+	if c.eof.Load() && c.fin.Load() {
+		c.ended()
+	}
+}
 
 // Close closes the stream. What was written still arrives. The session stays,
 // see [Peer.Close].

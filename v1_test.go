@@ -61,12 +61,21 @@ func TestReopen(t *testing.T) {
 			if _, err := x.Write([]byte("last")); err != nil {
 				t.Fatal(err)
 			}
-			x.Close()
+			if version == 1 {
+				x.Close()
+			} else {
+				x.CloseWrite() // and read to the end, is as good
+			}
 			if got, err := io.ReadAll(y); err != nil || string(got) != "last" {
 				t.Errorf("version %d: read %q, %v", version, got, err)
 			}
 			y.Close()
 			synctest.Wait()
+			if version == 2 {
+				if _, err := x.Read(make([]byte, 1)); err != io.EOF {
+					t.Errorf("read %v, want EOF", err)
+				}
+			}
 			again, err := x.Peer().Reopen(context.Background())
 			if err != nil {
 				t.Fatalf("version %d: %v", version, err)

@@ -44,7 +44,11 @@ func dial(ctx context.Context, ex *exchange.Exchange, u URL) (*exchange.Conn, er
 	if err != nil {
 		return nil, fmt.Errorf("bootstrap: dialing %s: %w", u, err)
 	}
-	conn, err := ex.ConnectTo(ctx, socket, u.Peer)
+	connect := func() (*exchange.Conn, error) { return ex.ConnectTo(ctx, socket, u.Peer) }
+	if u.V1 {
+		connect = func() (*exchange.Conn, error) { return ex.Connect1(ctx, socket) }
+	}
+	conn, err := connect()
 	if err != nil {
 		return nil, fmt.Errorf("bootstrap: connecting to %s: %w", u, err)
 	}

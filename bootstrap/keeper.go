@@ -197,12 +197,16 @@ func (k *Keeper) ended(r result, now time.Time) {
 	switch {
 	case r.err == nil:
 		s.reached(r.conn.Peer().ID(), now)
-		k.cache.remember(s.url, s.peer, now)
+		if !s.url.V1 { // whose peers are nobody in particular
+			k.cache.remember(s.url, s.peer, now)
+		}
 		k.cfg.Logger.Info("seed reached", "url", s.url, "peer", s.peer)
 		k.ex.Deliver(r.conn)
 	case errors.Is(r.err, exchange.ErrConnected) && errors.As(r.err, &remote):
 		s.reached(remote.Peer, now)
-		k.cache.remember(s.url, s.peer, now)
+		if !s.url.V1 { // whose peers are nobody in particular
+			k.cache.remember(s.url, s.peer, now)
+		}
 	case errors.Is(r.err, exchange.ErrConnected):
 		// Reached, but the error does not tell who it is.
 		s.fails, s.wrong = 0, false

@@ -35,6 +35,8 @@ func Listen(ex *exchange.Exchange, url string) (*Listener, error) {
 	switch {
 	case u.Scheme == SchemeWSS:
 		return nil, fmt.Errorf("bootstrap: cannot listen on %s: put a server that ends TLS before a ws:// listener, or mount Handler in one", u)
+	case u.V1:
+		return nil, fmt.Errorf("bootstrap: cannot listen on %s: listeners serve every version that the exchange allows, leave out ?v=1", u)
 	case !u.Peer.IsZero() && u.Peer != ex.ID():
 		return nil, fmt.Errorf("bootstrap: cannot listen on %s: this node's own ID is %s", u, ex.ID())
 	}

@@ -30,17 +30,19 @@ type URL struct {
 	Port   uint16      // 0: any free port, to listen only
 	Path   string      // of ws and wss, escaped as in the text, begins with "/"; empty for tcp
 	Peer   identity.ID // who must be there; zero: anybody of the network
+	V1     bool        // by version 1 of the protocol (?v=1), to dial only
 }
 
 // ParseURL parses the text of a [URL], at most 512 bytes:
 //
-//	tcp://host:port[#peerID]
-//	ws://host[:port][/path][#peerID]
-//	wss://host[:port][/path][#peerID]
+//	tcp://host:port[?v=1][#peerID]
+//	ws://host[:port][/path][?v=1][#peerID]
+//	wss://host[:port][/path][?v=1][#peerID]
 //
-// IPv6 addresses stand in brackets. It is strict: what it does not know it
-// refuses, so that a typing error is not dialed. Query parameters are
-// refused (v is kept for a later version), and so is user info.
+// ?v=1 dials by version 1 of the protocol, for nodes that are npm
+// peer-exchange; those have no peer ID. IPv6 addresses stand in brackets. It is
+// strict: what it does not know it refuses, so that a typing error is not
+// dialed. Other query parameters are refused, and so is user info.
 func ParseURL(s string) (URL, error) {
 	if len(s) > maxURLBytes {
 		return URL{}, fmt.Errorf("bootstrap: URL of %d bytes: at most %d are allowed", len(s), maxURLBytes)
@@ -73,8 +75,9 @@ func parseURL(s string) (URL, error) {
 		return URL{}, fmt.Errorf("no host: write %s://host:port", u.Scheme)
 	case parsed.User != nil:
 		return URL{}, errors.New("user names and passwords have no meaning here: leave out what stands before @")
-	case parsed.RawQuery != "" || parsed.ForceQuery:
-		return URL{}, checkQuery(parsed)
+	}
+	if u.V1, err = parseQuery(parsed); err != nil {
+		return URL{}, err
 	}
 	if u.Host, err = parseHost(parsed); err != nil {
 		return URL{}, err
@@ -89,19 +92,25 @@ func parseURL(s string) (URL, error) {
 		if u.Peer, err = identity.ParseID(pin); err != nil {
 			return URL{}, fmt.Errorf("after # must stand a peer ID: %w", err)
 		}
+		if u.V1 {
+			return URL{}, errors.New("version 1 has no peer IDs: leave out either ?v=1 or what stands after #")
+		}
 	}
 	return u, nil
 }
 
-func checkQuery(u *url.URL) error {
-	for part := range strings.SplitSeq(u.RawQuery, "&") {
-		name, _, _ := strings.Cut(part, "=")
-		if name == "v" {
-			return errors.New("the query parameter v is kept for a later version of this program: leave it out, or use that version")
-		}
-		return fmt.Errorf("query parameter %q is not known: leave out everything from ? on", name)
+// parseQuery reports whether the query is "v=1". Nothing, and "v=2", is the other.
+func parseQuery(u *url.URL) (v1 bool, err error) {
+	switch query := u.RawQuery; {
+	case query == "v=1":
+		return true, nil
+	case query == "v=2", query == "" && !u.ForceQuery:
+		return false, nil
+	case strings.HasPrefix(query, "v="):
+		return false, fmt.Errorf("version %q of the protocol is not known: write ?v=1 for npm peer-exchange, else leave it out", strings.TrimPrefix(query, "v="))
 	}
-	return nil
+	name, _, _ := strings.Cut(u.RawQuery, "=")
+	return false, fmt.Errorf("query parameter %q is not known: only ?v=1 has a meaning", name)
 }
 
 func parseHost(u *url.URL) (string, error) {
@@ -221,6 +230,9 @@ func (u URL) String() string {
 		b.WriteString(":" + strconv.Itoa(int(u.Port)))
 	}
 	b.WriteString(u.Path)
+	if u.V1 {
+		b.WriteString("?v=1")
+	}
 	if !u.Peer.IsZero() {
 		b.WriteString("#" + u.Peer.String())
 	}

@@ -108,6 +108,8 @@ func (n *goNode) do(c goCommand) (fields, error) {
 		return fields{"url": l.URL()}, nil
 	case "connect":
 		return n.connected(bootstrap.Dial(ctx, n.ex, c.URL))
+	case "open":
+		return n.connected(n.peer(c.Peer).Reopen(ctx))
 	case "getNewPeer":
 		return n.connected(n.ex.GetNewPeer(ctx))
 	case "peers":

@@ -21,6 +21,7 @@ type nodeOptions struct {
 	bootstrap  []string
 	keyFile    string
 	secretFile string
+	v1         v1Flag
 	cacheFile  string
 	agent      string
 	target     int
@@ -84,6 +85,7 @@ stderr: with --json what an operator should know, else warnings; with -v all.`,
 	flags.StringArrayVar(&o.bootstrap, "bootstrap", nil, "join the network at this `URL`; may be repeated")
 	flags.StringVar(&o.keyFile, "key", "", "key `file`: the node's identity (default: a new one, forgotten at the end)")
 	flags.StringVar(&o.secretFile, "secret-file", "", "`file` with the network's secret, readable by its owner only; makes the network private")
+	flags.Var(&o.v1, "v1", "`policy` for version 1 of the protocol (npm peer-exchange): accept, refuse or only; refuse with a secret")
 	flags.IntVar(&o.target, "target", 0, "keep looking for peers until there are so many (0: only those at --bootstrap)")
 	flags.BoolVar(&o.echo, "echo", false, "answer every data stream with what it receives")
 	flags.BoolVar(&o.json, "json", false, "print events as JSON, one object a line")
@@ -106,6 +108,8 @@ func (o *nodeOptions) check() error {
 		return errors.New("--network NAME is missing")
 	case len(o.listen) == 0 && len(o.bootstrap) == 0 && o.cacheFile == "":
 		return errors.New("--listen or --bootstrap is missing: the node could meet nobody")
+	case o.v1 == v1Flag(exchange.V1Only) && o.secretFile != "":
+		return errors.New("--v1=only and --secret-file exclude each other: version 1 has no secrets")
 	case o.target < 0:
 		return fmt.Errorf("--target %d is negative", o.target)
 	case o.deadAfter != 0 && o.deadAfter < minDeadAfter:

@@ -73,7 +73,7 @@ func (o *nodeOptions) runNode(ctx context.Context, out *output, log logs) error 
 
 // exchange makes the node's exchange. Its events go to out.
 func (o *nodeOptions) exchange(out *output, log logs) (*exchange.Exchange, error) {
-	config := exchange.Config{Agent: o.agent, Logger: log.node, Limits: o.limits()}
+	config := exchange.Config{Agent: o.agent, Logger: log.node, Limits: o.limits(), V1: exchange.V1Policy(o.v1)}
 	var err error
 	if o.keyFile != "" {
 		if config.Identity, err = loadKey(o.keyFile); err != nil {
