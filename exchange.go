@@ -383,8 +383,8 @@ func (ex *Exchange) NumPeers() int {
 	return len(ex.peers)
 }
 
-// PeersChanged returns a channel that is closed when a peer joins or leaves
-// after the call.
+// PeersChanged returns a channel that is closed when a peer joins or leaves, or
+// [Exchange.Maintain] is called, after the call.
 func (ex *Exchange) PeersChanged() <-chan struct{} {
 	ex.mu.Lock()
 	defer ex.mu.Unlock()

@@ -20,6 +20,7 @@ const (
 func (ex *Exchange) Maintain(n int) {
 	ex.mu.Lock()
 	ex.target = min(max(n, 0), ex.limits.Peers)
+	ex.peersChanged() // for those who go by the target
 	start := !ex.maintain && n > 0 && !ex.closing
 	if start {
 		ex.maintain = true

@@ -55,7 +55,7 @@ func dialWebSocket(ctx context.Context, u URL, config *tls.Config) (net.Conn, er
 		ReadBufferSize:  readBuffer,
 		WriteBufferSize: sentMessage,
 	}
-	u.Peer = [32]byte{}
+	u.Peer, u.V1 = [32]byte{}, false
 	ws, answer, err := dialer.DialContext(ctx, u.String(), nil)
 	if errors.Is(err, websocket.ErrBadHandshake) && answer != nil {
 		err = fmt.Errorf("no WebSocket there: the server answered %q (is the path %q right?)", answer.Status, u.Path)

@@ -30,7 +30,7 @@ func openSocket(ctx context.Context, u URL) (net.Conn, error) {
 	if u.Scheme == SchemeTCP {
 		return nil, errors.New("a browser cannot open TCP: use a ws:// or wss:// URL")
 	}
-	u.Peer = [32]byte{}
+	u.Peer, u.V1 = [32]byte{}, false
 	s, err := newBrowserSocket(u.String())
 	if err != nil {
 		return nil, err
