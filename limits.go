@@ -47,7 +47,8 @@ type Limits struct {
 	ExchangeBytes    int // the same per exchange, at least 256 KiB for each stream; 256 MiB
 }
 
-func defaultLimits() Limits {
+// DefaultLimits returns what zero fields of Limits stand for.
+func DefaultLimits() Limits {
 	return Limits{
 		HandshakeTime: 10 * time.Second,
 		RequestTime:   10 * time.Second,
@@ -89,7 +90,7 @@ func defaultLimits() Limits {
 // withDefaults fills zero fields and refuses what makes no sense. It walks the
 // struct so that a new field cannot be forgotten.
 func (l Limits) withDefaults() (Limits, error) {
-	def := defaultLimits()
+	def := DefaultLimits()
 	v, d := reflect.ValueOf(&l).Elem(), reflect.ValueOf(def)
 	for i := range v.NumField() {
 		f := v.Field(i)
