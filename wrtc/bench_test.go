@@ -65,7 +65,7 @@ func throughput(b *testing.B, size int, write func() error, read func([]byte) (i
 }
 
 // barePair opens two links without a negotiation and without their readers.
-func barePair(b *testing.B, w *WebRTC) (x, y *pionLink) {
+func barePair(b testing.TB, w *WebRTC) (x, y *pionLink) {
 	var links [2]*pionLink
 	for i := range links {
 		c := newConn(&w.cfg, w.dialect)

@@ -19,11 +19,15 @@ import (
 )
 
 func TestConn(t *testing.T) {
-	w := newWebRTC(t, loopback())
-	nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
-		a, b := pair(t, w, w)
-		return a, b, func() { closeBoth(a, b) }, nil
-	})
+	for name, dialect := range dialects {
+		t.Run(name, func(t *testing.T) {
+			w := dialect(newWebRTC(t, loopback()))
+			nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
+				a, b := pair(t, w, w)
+				return a, b, func() { closeBoth(a, b) }, nil
+			})
+		})
+	}
 }
 
 // randomBytes are the same in each run.
@@ -35,13 +39,17 @@ func randomBytes(n int) []byte {
 
 // pion throws away at close what is not acknowledged (pion/sctp#361); Close must not.
 func TestCloseFlushes(t *testing.T) {
-	w := newWebRTC(t, loopback())
-	a, b := pair(t, w, w)
-	flushes(t, a, b)
+	for name, dialect := range dialects {
+		t.Run(name, func(t *testing.T) {
+			w := dialect(newWebRTC(t, loopback()))
+			a, b := pair(t, w, w)
+			flushes(t, a, b)
+		})
+	}
 }
 
 func TestCloseFlushesOverDelay(t *testing.T) {
-	inLab(t, nil, func(t *testing.T, l *lab) {
+	inLabs(t, nil, func(t *testing.T, l *lab) {
 		a, b := pair(t, l.a, l.b)
 		flushes(t, a, b)
 	})
@@ -74,7 +82,7 @@ func flushes(t *testing.T, a, b Conn) {
 // before arrives once somebody reads.
 func TestBackPressure(t *testing.T) {
 	cfg := &Config{HighWater: 256 << 10, LowWater: 64 << 10}
-	inLab(t, cfg, func(t *testing.T, l *lab) {
+	inLabs(t, cfg, func(t *testing.T, l *lab) {
 		a, b := pair(t, l.a, l.b)
 		// Long enough for SCTP's default back-off to have reached its 60 s.
 		const pause = 70 * time.Second
@@ -148,7 +156,7 @@ func TestCloseLingers(t *testing.T) {
 
 // What arrived before the other end closed and went away is read whole, however late the reader is.
 func TestLateReader(t *testing.T) {
-	inLab(t, nil, func(t *testing.T, l *lab) {
+	inLabs(t, nil, func(t *testing.T, l *lab) {
 		a, b := pair(t, l.a, l.b)
 		want := randomBytes(2 * maxQueued) // more than the queue, less than SCTP's window
 		_, err := a.Write(want)
@@ -168,7 +176,7 @@ func TestLateReader(t *testing.T) {
 
 // The other end's host disappears.
 func TestPartition(t *testing.T) {
-	inLab(t, nil, func(t *testing.T, l *lab) {
+	inLabs(t, nil, func(t *testing.T, l *lab) {
 		a, b := pair(t, l.a, l.b)
 		_, err := b.Write([]byte("last words"))
 		check(t, err)
@@ -190,7 +198,7 @@ func TestPartition(t *testing.T) {
 }
 
 func TestCloseUnblocks(t *testing.T) {
-	inLab(t, nil, func(t *testing.T, l *lab) {
+	inLabs(t, nil, func(t *testing.T, l *lab) {
 		a, b := pair(t, l.a, l.b)
 		errs := make(chan error, 3)
 		go func() { _, err := a.Read(make([]byte, 1)); errs <- err }()
@@ -231,6 +239,10 @@ func TestBadMessages(t *testing.T) {
 			_, err := raw.WriteDataChannel(make([]byte, maxMessageSize), false)
 			return err
 		}, true},
+		{"too large", func(raw datachannel.Writer) error {
+			_, err := raw.WriteDataChannel(make([]byte, maxMessageSize+1), false)
+			return err
+		}, false},
 		{"unexpected confirmation", func(raw datachannel.Writer) error {
 			_, err := raw.WriteDataChannel(nil, true)
 			return err

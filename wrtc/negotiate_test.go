@@ -47,7 +47,7 @@ func TestHostileSignals(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			inLab(t, nil, func(t *testing.T, l *lab) {
+			inLabs(t, nil, func(t *testing.T, l *lab) {
 				sa, sb := wires()
 				for _, s := range c.signals {
 					sb.out <- s
@@ -72,7 +72,7 @@ func TestHostileSignals(t *testing.T) {
 
 // Candidates that lie (nobody there) or do not parse do not keep two honest ends from meeting.
 func TestLyingCandidates(t *testing.T) {
-	inLab(t, nil, func(t *testing.T, l *lab) {
+	inLabs(t, nil, func(t *testing.T, l *lab) {
 		sa, sb := wires()
 		sa.change = func(s Signal) []Signal {
 			if s.Kind != Offer {
@@ -91,7 +91,7 @@ func TestLyingCandidates(t *testing.T) {
 
 // All candidates trickled, some of them before their description.
 func TestTrickle(t *testing.T) {
-	inLab(t, nil, func(t *testing.T, l *lab) {
+	inLabs(t, nil, func(t *testing.T, l *lab) {
 		trickle := func(s Signal) []Signal {
 			if s.Kind != Offer && s.Kind != Answer {
 				return []Signal{s}
@@ -142,7 +142,7 @@ func TestCandidatesInDescription(t *testing.T) {
 func TestFingerprintIsChecked(t *testing.T) {
 	for _, kind := range []SignalKind{Offer, Answer} {
 		t.Run(kind.String(), func(t *testing.T) {
-			inLab(t, nil, func(t *testing.T, l *lab) {
+			inLabs(t, nil, func(t *testing.T, l *lab) {
 				forge := func(s Signal) []Signal {
 					if s.Kind == kind {
 						i := strings.Index(s.Text, "sha-256 ") + len("sha-256 ")
@@ -184,12 +184,15 @@ var stops = []struct {
 	// STUN passes, DTLS (first byte 20 to 63, RFC 7983) does not.
 	{PhaseDTLS, Offerer, func(l *lab, _, _ *wire) { l.dropDTLS.Store(true) }},
 	{PhaseDTLS, Answerer, func(l *lab, _, _ *wire) { l.dropDTLS.Store(true) }},
+	// DTLS is through, no channel.
+	{PhaseOpen, Offerer, func(l *lab, _, _ *wire) { l.dropData.Store(true) }},
+	{PhaseOpen, Answerer, func(l *lab, _, _ *wire) { l.dropData.Store(true) }},
 }
 
 func TestTimeout(t *testing.T) {
 	for _, c := range stops {
 		t.Run(string(c.phase)+" "+c.role.String(), func(t *testing.T) {
-			inLab(t, nil, func(t *testing.T, l *lab) {
+			inLabs(t, nil, func(t *testing.T, l *lab) {
 				sa, sb := wires()
 				c.stop(l, sa, sb)
 				start := time.Now()
@@ -217,7 +220,7 @@ func TestCancel(t *testing.T) {
 	cause := errors.New("changed my mind")
 	for _, c := range stops {
 		t.Run(string(c.phase)+" "+c.role.String(), func(t *testing.T) {
-			inLab(t, nil, func(t *testing.T, l *lab) {
+			inLabs(t, nil, func(t *testing.T, l *lab) {
 				sa, sb := wires()
 				c.stop(l, sa, sb)
 				ctx, cancel := context.WithCancelCause(t.Context())
@@ -251,7 +254,7 @@ func TestCancel(t *testing.T) {
 // Cancelled at any moment of a negotiation that would succeed: it ends in one of the two ways, and leaves nothing.
 func TestCancelAnywhere(t *testing.T) {
 	for at := time.Duration(0); at <= 300*time.Millisecond; at += 10 * time.Millisecond {
-		inLab(t, nil, func(t *testing.T, l *lab) {
+		inLabs(t, nil, func(t *testing.T, l *lab) {
 			ctx, cancel := context.WithTimeout(t.Context(), at)
 			defer cancel()
 			sa, sb := wires()
@@ -281,7 +284,7 @@ func TestCancelAnywhere(t *testing.T) {
 // The path of the signals breaks: before the descriptions are through that is the end, afterwards it is nothing.
 func TestSignalingLost(t *testing.T) {
 	t.Run("before", func(t *testing.T) {
-		inLab(t, nil, func(t *testing.T, l *lab) {
+		inLabs(t, nil, func(t *testing.T, l *lab) {
 			sa, _ := wires()
 			close(sa.in)
 			start := time.Now()
@@ -291,7 +294,7 @@ func TestSignalingLost(t *testing.T) {
 		})
 	})
 	t.Run("sending", func(t *testing.T) {
-		inLab(t, nil, func(t *testing.T, l *lab) {
+		inLabs(t, nil, func(t *testing.T, l *lab) {
 			sa, _ := wires()
 			if _, err := l.a.Negotiate(t.Context(), Offerer, broken{sa}); !errors.Is(err, os.ErrPermission) {
 				t.Error(err)
@@ -299,7 +302,7 @@ func TestSignalingLost(t *testing.T) {
 		})
 	})
 	t.Run("after", func(t *testing.T) {
-		inLab(t, nil, func(t *testing.T, l *lab) {
+		inLabs(t, nil, func(t *testing.T, l *lab) {
 			sa, sb := wires()
 			sb.change = func(s Signal) []Signal {
 				if s.Kind == Answer {
@@ -325,7 +328,7 @@ func (broken) Send(context.Context, Signal) error { return os.ErrPermission }
 // Both ends close in the same moment, and in the two orders close to it.
 func TestCloseAtOnce(t *testing.T) {
 	for _, lag := range []time.Duration{0, time.Millisecond, 20 * time.Millisecond, 40 * time.Millisecond, time.Second} {
-		inLab(t, nil, func(t *testing.T, l *lab) {
+		inLabs(t, nil, func(t *testing.T, l *lab) {
 			a, b := pair(t, l.a, l.b)
 			_, err := a.Write(make([]byte, 100_000))
 			check(t, err)

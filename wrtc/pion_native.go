@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -231,8 +232,8 @@ func (l *pionLink) read() {
 		case errors.Is(err, io.ErrShortBuffer):
 			l.conn.fail(fmt.Errorf("message above %d bytes", l.dialect.maxMessage))
 			return
-		case err != nil && l.failed.Load():
-			l.conn.fail(err) // the cause came before
+		case errors.Is(err, os.ErrDeadlineExceeded) && l.failed.Load():
+			l.conn.fail(err) // the cause came before: lost
 			return
 		case err != nil: // also io.EOF, a reset stream
 			l.conn.gone(err)

@@ -19,6 +19,7 @@ type lab struct {
 	a, b   *WebRTC
 	// Lost while set: every packet, or those of DTLS.
 	drop, dropDTLS atomic.Bool
+	dropData       atomic.Bool // what DTLS protects
 }
 
 func newLab(t *testing.T, delay time.Duration, cfg *Config) *lab {
@@ -29,7 +30,8 @@ func newLab(t *testing.T, delay time.Duration, cfg *Config) *lab {
 	check(t, err)
 	l.router.AddChunkFilter(func(c vnet.Chunk) bool {
 		p := c.UserData()
-		return !l.drop.Load() && !(l.dropDTLS.Load() && len(p) > 0 && p[0] >= 20 && p[0] <= 63)
+		return !l.drop.Load() && !(l.dropDTLS.Load() && len(p) > 0 && p[0] >= 20 && p[0] <= 63) &&
+			!(l.dropData.Load() && len(p) > 0 && p[0] == 23)
 	})
 	for i, w := range []**WebRTC{&l.a, &l.b} {
 		host, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{fmt.Sprintf("10.0.0.%d", i+1)}})
@@ -59,4 +61,23 @@ func inLab(t *testing.T, cfg *Config, f func(t *testing.T, l *lab)) {
 		l.close(t)
 		synctest.Wait()
 	})
+}
+
+// dialects are the two transports that a WebRTC is.
+var dialects = map[string]func(*WebRTC) *WebRTC{
+	"version 2":   func(w *WebRTC) *WebRTC { return w },
+	"simple-peer": func(w *WebRTC) *WebRTC { return w.SimplePeer().(*WebRTC) },
+}
+
+// inLabs runs f in a lab for each of the dialects.
+func inLabs(t *testing.T, cfg *Config, f func(t *testing.T, l *lab)) {
+	t.Helper()
+	for name, dialect := range dialects {
+		t.Run(name, func(t *testing.T) {
+			inLab(t, cfg, func(t *testing.T, l *lab) {
+				l.a, l.b = dialect(l.a), dialect(l.b)
+				f(t, l)
+			})
+		})
+	}
 }
