@@ -43,11 +43,12 @@ var rooms = map[string]room{
 	"cmd/pxp": {floor: 4, anyOf: true},
 	"web":     {floor: 4, anyOf: true},
 
-	"fuzz":    {floor: topFloor},
-	"interop": {floor: topFloor},
-	"bench":   {floor: topFloor},
-	"lab":     {floor: topFloor},
-	"spec":    {floor: topFloor},
+	"fuzz":            {floor: topFloor},
+	"interop":         {floor: topFloor},
+	"interop/browser": {floor: topFloor},
+	"bench":           {floor: topFloor},
+	"lab":             {floor: topFloor},
+	"spec":            {floor: topFloor},
 
 	"internal/bubble": {support: true},
 	"internal/house":  {support: true},
