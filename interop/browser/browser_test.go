@@ -216,11 +216,16 @@ func converse(ctx context.Context, t *testing.T, page *interop.Process, stream, 
 			t.Errorf("page: %s: %s", e.Event, e.Error)
 		}
 	}
+	// The nodes leave first: to those the page would just be silent when its browser ends.
+	for _, n := range []*node{other, relay} {
+		n.stop(ctx, t)
+		if _, err := page.Await(ctx, "end of a session", interop.Named("disconnect")); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := page.Stop(ctx); err != nil {
 		t.Error(err)
 	}
-	other.stop(ctx, t)
-	relay.stop(ctx, t)
 }
 
 // echo sends data, which must come back.

@@ -52,6 +52,7 @@ function addStream (stream, peer) {
     s.ended = true
     if (s.arrived) s.arrived()
     tell('end', { stream: s.number, peer: s.peer })
+    stream.end()
   })
   stream.on('error', (err) => tell('streamError', { stream: s.number, peer: s.peer, error: message(err) }))
 }
