@@ -12,6 +12,7 @@ import (
 	"github.com/peer-exchange/exchange"
 	"github.com/peer-exchange/exchange/internal/bubble"
 	"github.com/peer-exchange/exchange/internal/memnet"
+	"github.com/peer-exchange/exchange/pxp"
 )
 
 // Close in every phase of a connection's life returns, releases everything
@@ -134,41 +135,62 @@ func TestAfterClose(t *testing.T) {
 	})
 }
 
-// What was written before Shutdown arrives whole.
-func TestShutdownLosesNothing(t *testing.T) {
-	bubble.Run(t, func(t *testing.T) {
-		w := newWorld(t)
-		a, b := w.node(), w.node()
-		near, far := memnet.PipeConfig{Delay: 50 * time.Millisecond, Buffer: 1 << 20}.Pipe()
-		go func() {
-			if c, err := a.Accept(context.Background(), far); err == nil {
-				a.Deliver(c)
-			}
-		}()
-		x, err := b.Connect(context.Background(), near)
-		if err != nil {
-			t.Fatal(err)
-		}
-		y := a.accept()
-		want := bytes.Repeat([]byte("all of it "), 300_000)
-		down := make(chan error, 1)
-		go func() {
-			if _, err := x.Write(want); err != nil {
-				t.Errorf("Write: %v", err)
-			}
-			x.Close()
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-			defer cancel()
-			down <- b.Shutdown(ctx)
-		}()
-		got, err := io.ReadAll(y)
-		if err != nil || !bytes.Equal(got, want) {
-			t.Errorf("read %d bytes of %d, %v", len(got), len(want), err)
-		}
-		if err := <-down; err != nil {
-			t.Errorf("Shutdown: %v", err)
-		}
-	})
+// What was written before Shutdown or Peer.Close arrives whole, also when the
+// carrier takes only a little at a time.
+func TestOrderlyEndLosesNothing(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		buffer int
+		bytes  int
+		end    func(b *node, p *exchange.Peer) error
+	}{
+		{"shutdown", 1 << 20, 3_000_000, (*node).shutdown},
+		{"shutdown, small buffer", 16 << 10, 250_000, (*node).shutdown},
+		{"peer close, small buffer", 16 << 10, 250_000, func(_ *node, p *exchange.Peer) error { return p.Close() }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble.Run(t, func(t *testing.T) {
+				w := newWorld(t)
+				a, b := w.node(), w.node()
+				near, far := memnet.PipeConfig{Delay: 50 * time.Millisecond, Buffer: tt.buffer}.Pipe()
+				x, y := b.connectOver(near, a, far)
+				want := bytes.Repeat([]byte("all of it "), tt.bytes/10)
+				ended := make(chan error, 1)
+				go func() {
+					if _, err := x.Write(want); err != nil {
+						t.Errorf("Write: %v", err)
+					}
+					x.Close()
+					ended <- tt.end(b, x.Peer())
+				}()
+				got, err := io.ReadAll(y)
+				if err != nil || !bytes.Equal(got, want) {
+					t.Errorf("read %d bytes of %d, %v", len(got), len(want), err)
+				}
+				if err := <-ended; err != nil {
+					t.Errorf("the orderly end: %v", err)
+				}
+				if err := x.Peer().Err(); !errors.Is(err, exchange.ErrClosed) {
+					t.Errorf("the peer ended with %v, want ErrClosed", err)
+				}
+				if err := y.Peer().Err(); !saysBye(err) {
+					t.Errorf("the other side was told %v, want a bye", err)
+				}
+			})
+		})
+	}
+}
+
+func (n *node) shutdown(*exchange.Peer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return n.Shutdown(ctx)
+}
+
+// saysBye says whether err is the goodbye of a peer that closes.
+func saysBye(err error) bool {
+	var remote *exchange.RemoteError
+	return errors.As(err, &remote) && remote.Code == pxp.CodeClosing
 }
 
 func TestShutdownWaits(t *testing.T) {
@@ -219,4 +241,172 @@ func TestPeerClose(t *testing.T) {
 			t.Error("the peers are still there")
 		}
 	})
+}
+
+// Every peer hears why, however many there are.
+func TestCloseSaysBye(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		w := newWorld(t)
+		v := w.node()
+		var nodes []*node
+		for range 20 {
+			n := w.node()
+			n.connect(v)
+			nodes = append(nodes, n)
+		}
+		v.Close()
+		for i, n := range nodes {
+			if err := n.left(v.ID()); !saysBye(err) {
+				t.Errorf("peer %d was told %v, want a bye", i, err)
+			}
+			if err := v.left(n.ID()); !errors.Is(err, exchange.ErrClosed) {
+				t.Errorf("peer %d left with %v, want ErrClosed", i, err)
+			}
+		}
+	})
+}
+
+// Requests that come while a session drains, and after its bye, change nothing.
+func TestRequestsWhileDraining(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		v := newWorld(t).node()
+		near, far := memnet.PipeConfig{Delay: 50 * time.Millisecond, Buffer: 16 << 10}.Pipe()
+		go func() {
+			if c, err := v.Accept(context.Background(), far); err == nil {
+				v.Deliver(c)
+			}
+		}()
+		r := rawDial(t, near, newKey(t))
+		data := r.join()
+		conn := v.accept()
+		const size = 200_000
+		if _, err := conn.Write(make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		asked := make(chan struct{})
+		go func() { // ends with the session
+			defer close(asked)
+			ask, _ := pxp.Append(nil, pxp.GetPeers{ID: 99, Max: 1})
+			for {
+				if _, err := r.control.Write(ask); err != nil {
+					return
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}()
+		closed := make(chan struct{})
+		time.AfterFunc(100*time.Millisecond, func() { defer close(closed); conn.Peer().Close() })
+		if n, err := io.Copy(io.Discard, data); n != size || err != nil {
+			t.Errorf("%d bytes of %d arrived, %v", n, size, err)
+		}
+		if bye := r.expectEnd(); bye.Code != pxp.CodeClosing {
+			t.Errorf("bye %v %q, want closing", bye.Code, bye.Reason)
+		}
+		r.mux.Close()
+		<-closed
+		<-asked
+		if err := conn.Peer().Err(); !errors.Is(err, exchange.ErrClosed) {
+			t.Errorf("the peer ended with %v, want ErrClosed", err)
+		}
+	})
+}
+
+// Shutdown waits for Conns of peers that are there, and resets those that
+// nobody has accepted.
+func TestShutdownIgnores(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		make func(t *testing.T, w *world, a *node)
+	}{
+		{"conns of a peer that has gone", func(t *testing.T, w *world, a *node) {
+			b := w.node()
+			b.connect(a)
+			b.Close()
+			a.left(b.ID())
+		}},
+		{"conns of a peer that goes meanwhile", func(t *testing.T, w *world, a *node) {
+			b := w.node()
+			b.connect(a)
+			time.AfterFunc(time.Second, func() { b.Close() })
+		}},
+		{"conns that nobody accepted", func(t *testing.T, w *world, a *node) {
+			b := w.node()
+			x, err := b.Connect(context.Background(), b.dial(a))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if _, err := x.Read(make([]byte, 1)); err == nil || err == io.EOF {
+					t.Errorf("read %v from a stream that nobody took, want an error", err)
+				}
+			})
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble.Run(t, func(t *testing.T) {
+				w := newWorld(t)
+				a := w.node()
+				tt.make(t, w, a)
+				began := time.Now()
+				if err := a.shutdown(nil); err != nil {
+					t.Error(err)
+				}
+				if took := time.Since(began); took > 5*time.Second {
+					t.Errorf("took %v", took)
+				}
+				if _, err := a.Listener().Accept(); !errors.Is(err, exchange.ErrClosed) {
+					t.Errorf("Listener after Shutdown: %v, want ErrClosed", err)
+				}
+			})
+		})
+	}
+}
+
+// lingering is a socket whose Close takes a while.
+type lingering struct {
+	net.Conn
+	time time.Duration
+	done chan struct{} // capacity for all calls of Close; one value when one has ended
+}
+
+func linger(c net.Conn, d time.Duration) *lingering {
+	return &lingering{Conn: c, time: d, done: make(chan struct{}, 10)}
+}
+
+func (c *lingering) Close() error {
+	time.Sleep(c.time)
+	err := c.Conn.Close()
+	c.done <- struct{}{}
+	return err
+}
+
+func TestCloseWaitsForConnect(t *testing.T) {
+	for _, call := range []string{"Connect", "Accept"} {
+		t.Run(call, func(t *testing.T) {
+			bubble.Run(t, func(t *testing.T) {
+				a := newWorld(t).node()
+				near, far := memnet.Pipe()
+				defer far.Close()
+				socket := linger(near, time.Second)
+				result := make(chan error, 1)
+				go func() {
+					do := a.Connect
+					if call == "Accept" {
+						do = a.Accept
+					}
+					_, err := do(context.Background(), socket)
+					result <- err
+				}()
+				time.Sleep(100 * time.Millisecond)
+				a.Close()
+				if len(socket.done) == 0 {
+					t.Error("Close returned before the call under way had closed its socket")
+				}
+				if err := <-result; !errors.Is(err, exchange.ErrClosed) {
+					t.Errorf("%s: %v, want ErrClosed", call, err)
+				}
+			})
+		})
+	}
 }

@@ -231,6 +231,21 @@ func (n *node) connect(to *node) (ours, theirs *exchange.Conn) {
 	return ours, to.accept()
 }
 
+// connectOver is connect over a given pipe.
+func (n *node) connectOver(near net.Conn, to *node, far net.Conn) (ours, theirs *exchange.Conn) {
+	n.t.Helper()
+	go func() { // ends with the handshake
+		if c, err := to.Accept(context.Background(), far); err == nil {
+			to.Deliver(c)
+		}
+	}()
+	ours, err := n.Connect(context.Background(), near)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return ours, to.accept()
+}
+
 // accept returns the next data stream of the node's listener.
 func (n *node) accept() *exchange.Conn {
 	n.t.Helper()

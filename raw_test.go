@@ -171,7 +171,12 @@ func (r *raw) idle() {
 // join makes r a peer of a node that it dialed.
 func (r *raw) join() mux.Stream {
 	r.t.Helper()
-	r.send(r.helloMessage(secure.Dialer, "test", ""))
+	return r.joinAs(r.helloMessage(secure.Dialer, "test", ""))
+}
+
+func (r *raw) joinAs(h pxp.Hello) mux.Stream {
+	r.t.Helper()
+	r.send(h)
 	r.send(pxp.Connect{ID: r.id()})
 	data, err := r.mux.Open(context.Background(), pxp.DataStream("test"))
 	if err != nil {
@@ -206,14 +211,20 @@ func (r *raw) acceptStream(name string) mux.Stream {
 	}
 }
 
-// rawJoin makes a hand-played peer of n.
-func rawJoin(t *testing.T, n *node) *raw {
+// rawDoor is a hand-played dialer at n's door that has not said hello.
+func rawDoor(t *testing.T, n *node) *raw {
 	t.Helper()
 	c, err := n.door.Dial(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := rawDial(t, c, newKey(t))
+	return rawDial(t, c, newKey(t))
+}
+
+// rawJoin makes a hand-played peer of n.
+func rawJoin(t *testing.T, n *node) *raw {
+	t.Helper()
+	r := rawDoor(t, n)
 	r.join()
 	n.accept()
 	return r
