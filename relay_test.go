@@ -81,14 +81,19 @@ func TestTokens(t *testing.T) {
 		}
 		wantReset(t, other.openRelay(token), "another's token opened as a stream")
 		wantReset(t, r.openRelay(pxp.Token{9}), "a guessed token opened as a stream")
+		r.openRelay(token)
+		began := time.Now()
+		wantReset(t, r.openRelay(token), "a second stream for one token, not used yet")
 		if code := r.relay(token); code != pxp.CodeOK {
 			t.Errorf("a good token: %v", code)
 		}
 		if code := r.relay(token); code != pxp.CodeUnknownToken {
 			t.Errorf("a token used again: %v", code)
 		}
-		r.openRelay(token)
 		wantReset(t, r.openRelay(token), "a second stream for one token")
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("second streams were reset after %v: when their circuit ended", took)
+		}
 
 		cands = r.query()
 		time.Sleep(31 * time.Second)
@@ -135,6 +140,65 @@ func TestTokenTable(t *testing.T) {
 		}
 	})
 }
+
+// A circuit that was asked for in time comes to be, however long the candidate
+// thinks about it.
+func TestTokenExpiresInUse(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		a := newWorld(t).node()
+		r, target := rawJoin(t, a), rawJoin(t, a)
+		token := r.query()[0].Token
+		time.Sleep(29 * time.Second)
+		ends := make(chan mux.Stream, 1)
+		go func() {
+			in := expect[pxp.Incoming](target)
+			time.Sleep(2 * time.Second)
+			target.send(pxp.Res{ID: in.ID})
+			ends <- target.openRelay(in.Token)
+		}()
+		near := r.openRelay(token)
+		if code := r.relay(token); code != pxp.CodeOK {
+			t.Fatalf("relay: %v", code)
+		}
+		exchangeBytes(t, near, <-ends)
+	})
+}
+
+// The relay does not pass on what a candidate says, except that the two are
+// connected already.
+func TestRelayAnswers(t *testing.T) {
+	for said, want := range map[pxp.Code]pxp.Code{
+		pxp.CodeSelf:         pxp.CodeUnreachable,
+		pxp.CodeWrongNetwork: pxp.CodeUnreachable,
+		pxp.CodeTimeout:      pxp.CodeUnreachable,
+		pxp.CodeLimit:        pxp.CodeUnreachable,
+		pxp.CodeInternal:     pxp.CodeUnreachable,
+		pxp.CodeClosing:      pxp.CodeUnreachable,
+		pxp.CodeSuperseded:   pxp.CodeUnreachable,
+		pxp.CodeDuplicate:    pxp.CodeDuplicate,
+		nothing:              pxp.CodeUnreachable,
+	} {
+		t.Run(said.String(), func(t *testing.T) {
+			bubble.Run(t, func(t *testing.T) {
+				a := newWorld(t).node()
+				r, target := rawJoin(t, a), rawJoin(t, a)
+				token := r.query()[0].Token
+				go func() {
+					in := expect[pxp.Incoming](target)
+					if said != nothing {
+						target.send(pxp.Res{ID: in.ID, Code: said, Reason: "a secret"})
+					}
+				}()
+				r.send(pxp.Relay{ID: r.id(), Token: token})
+				if res := expect[pxp.Res](r); res.Code != want || res.Reason != "" {
+					t.Errorf("the candidate said %v, the relay %v %q; want %v", said, res.Code, res.Reason, want)
+				}
+			})
+		})
+	}
+}
+
+const nothing = pxp.Code(255) // said by a candidate that does not answer
 
 // A token for a peer that has left, and a target that refuses.
 func TestUnreachable(t *testing.T) {

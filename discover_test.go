@@ -1,0 +1,89 @@
+package exchange_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/peer-exchange/exchange/identity"
+	"github.com/peer-exchange/exchange/internal/bubble"
+	"github.com/peer-exchange/exchange/pxp"
+	"github.com/peer-exchange/exchange/secure"
+)
+
+func TestQueryMax(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		a := newWorld(t).node()
+		for range 3 {
+			rawJoin(t, a)
+		}
+		r := rawJoin(t, a)
+		for _, most := range []int{1, 2, 8} {
+			r.send(pxp.GetPeers{ID: r.id(), Max: most})
+			if n := len(expect[pxp.Res](r).Candidates); n != min(most, 3) {
+				t.Errorf("%d candidates of three, at most %d asked for", n, most)
+			}
+		}
+	})
+}
+
+// Peers without a transport in common are not offered to each other.
+func TestTransportInCommon(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		a := newWorld(t).node()
+		without := rawDoor(t, a)
+		h := without.helloMessage(secure.Dialer, "test", "")
+		h.Features = []string{"relay", "pigeon"}
+		without.joinAs(h)
+		r, other := rawJoin(t, a), rawJoin(t, a)
+		if got := r.query(); len(got) != 1 || got[0].Peer != other.key.ID() {
+			t.Errorf("%d candidates, want the one that speaks WebRTC too", len(got))
+		}
+		if got := without.query(); len(got) != 0 {
+			t.Errorf("%d candidates for a peer without WebRTC, want none", len(got))
+		}
+	})
+}
+
+// Candidates that one call has left over serve the next, until their tokens are
+// too old to be used.
+func TestLeftOverCandidates(t *testing.T) {
+	for _, tt := range []struct {
+		after time.Duration
+		used  bool
+	}{{20 * time.Second, true}, {25 * time.Second, false}} {
+		t.Run(tt.after.String(), func(t *testing.T) {
+			bubble.Run(t, func(t *testing.T) {
+				v := newWorld(t).node()
+				r := rawJoin(t, v)
+				call := func() (cancel func()) {
+					ctx, stop := context.WithCancel(context.Background())
+					done := make(chan struct{})
+					go func() {
+						defer close(done)
+						_, _ = v.GetNewPeer(ctx) // canceled
+					}()
+					return func() { stop(); <-done }
+				}
+				cancel := call()
+				r.offer(identity.ID{1}, identity.ID{2})
+				first := expect[pxp.Relay](r)
+				cancel()
+				time.Sleep(tt.after)
+				cancel = call()
+				defer cancel()
+				m, err := r.receive()
+				for err == nil && m.Type() == (pxp.Ping{}).Type() {
+					m, err = r.receive()
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				relay, used := m.(pxp.Relay)
+				if used != tt.used || used && relay.Token == first.Token {
+					t.Errorf("after %v the next call began with %#v", tt.after, m)
+				}
+			})
+		})
+	}
+}
