@@ -11,6 +11,7 @@ import (
 	"github.com/peer-exchange/exchange"
 	"github.com/peer-exchange/exchange/internal/bubble"
 	"github.com/peer-exchange/exchange/internal/memnet"
+	"github.com/peer-exchange/exchange/mux"
 	"github.com/peer-exchange/exchange/pxp"
 	"github.com/peer-exchange/exchange/secure"
 )
@@ -155,6 +156,8 @@ func TestBeforeHello(t *testing.T) {
 		{"hello, then silence", func(r *raw) { r.send(hello(r)) }, exchange.ErrTimeout, pxp.CodeTimeout},
 		{"two hellos", func(r *raw) { r.send(hello(r)); r.send(hello(r)) }, errProtocol, pxp.CodeProtocol},
 		{"getpeers before connect", func(r *raw) { r.send(hello(r)); r.send(pxp.GetPeers{ID: 1, Max: 1}) }, errProtocol, pxp.CodeProtocol},
+		{"relay before connect", func(r *raw) { r.send(hello(r)); r.send(pxp.Relay{ID: 1}) }, errProtocol, pxp.CodeProtocol},
+		{"incoming before connect", func(r *raw) { r.send(hello(r)); r.send(pxp.Incoming{ID: 1, From: [32]byte{1}}) }, errProtocol, pxp.CodeProtocol},
 		{"upgrade outside a circuit", func(r *raw) {
 			r.send(hello(r))
 			r.send(pxp.Upgrade{ID: 1, Transport: "webrtc", Kind: pxp.UpgradeEnd})
@@ -182,6 +185,49 @@ func TestBeforeHello(t *testing.T) {
 				}
 				if took := time.Since(began); took > 12*time.Second {
 					t.Errorf("took %v", took)
+				}
+			})
+		})
+	}
+}
+
+// What goes wrong between the handshake and the control stream has a name too.
+func TestBeforeControl(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		send func(t *testing.T, c *secure.Conn)
+		want error
+	}{
+		{"closed", func(_ *testing.T, c *secure.Conn) { c.Close() }, exchange.ErrLost},
+		{"rubbish", func(_ *testing.T, c *secure.Conn) { c.Write([]byte(strings.Repeat("\xff", 12))) }, errProtocol},
+		{"silence", func(*testing.T, *secure.Conn) {}, exchange.ErrTimeout},
+		{"another stream first", func(t *testing.T, c *secure.Conn) {
+			m, err := mux.Client(c, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { m.Close() })
+			s, err := m.Open(context.Background(), "data:test")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Write([]byte("x"))
+		}, errProtocol},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			unharmed(t, func(t *testing.T, _ *world, victim *node) {
+				socket, err := victim.door.Dial(context.Background())
+				if err != nil {
+					t.Fatal(err)
+				}
+				c, err := secure.Client(context.Background(), socket, &secure.Config{Key: newKey(t), Preamble: []byte(pxp.Magic2)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				tt.send(t, c)
+				if err := victim.refused(); !matches(err, tt.want) {
+					t.Errorf("refused with %v (%T), want %v", err, err, tt.want)
 				}
 			})
 		})

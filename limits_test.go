@@ -35,6 +35,8 @@ func TestConfigIsChecked(t *testing.T) {
 		"SessionBytes":   {Limits: exchange.Limits{SessionBytes: 1 << 20}},
 		"StreamWindow":   {Limits: exchange.Limits{StreamWindow: 1}},
 		"ExchangeBytes":  {Limits: exchange.Limits{ExchangeBytes: 1}},
+		"SessionBytes: ": {Limits: exchange.Limits{Streams: 128}}, // which need more
+		"StreamBurst":    {Limits: exchange.Limits{StreamBurst: 1}},
 		"Config.Agent":   {Agent: strings.Repeat("x", 129)},
 		"Config.Agent: ": {Agent: "\xff"},
 	} {
@@ -175,6 +177,9 @@ func TestStreamBacklog(t *testing.T) {
 		}
 		if _, err := a.Listen("s"); err == nil {
 			t.Error("a second listener of one name was given")
+		}
+		if _, err := a.Listen("a\x00b"); err == nil {
+			t.Error("a listener for a name that no stream can have was given")
 		}
 		var streams []*exchange.Conn
 		for range 3 {
