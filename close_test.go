@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/peer-exchange/exchange"
@@ -336,6 +337,7 @@ func TestShutdownIgnores(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			synctest.Wait() // it is in the listener
 			t.Cleanup(func() {
 				if _, err := x.Read(make([]byte, 1)); err == nil || err == io.EOF {
 					t.Errorf("read %v from a stream that nobody took, want an error", err)
