@@ -129,9 +129,11 @@ func (n *benchNode) do(ctx context.Context, c goCommand) (fields, error) {
 	case "getNewPeer":
 		return connected(n.ex.GetNewPeer(ctx))
 	case "disconnect":
+		var wg sync.WaitGroup
 		for p := range n.ex.Peers() {
-			p.Close()
+			wg.Go(func() { p.Close() })
 		}
+		wg.Wait()
 		return done, nil
 	case "flood":
 		data, s := make([]byte, c.Chunk), stream()

@@ -147,14 +147,15 @@ func (t *benchTrio) meet(ctx context.Context) (took float64, near, far int, err 
 
 // part closes all sessions, and waits until nobody has one. The relay of the original may not survive that.
 func (t *benchTrio) part(ctx context.Context) error {
-	for _, p := range []*Process{t.asker, t.candidate, t.relay} {
-		if _, err := p.Do(ctx, Command{Command: "disconnect"}); err != nil && (p != t.relay || !errors.Is(err, ErrEnded)) {
-			return err
+	for _, command := range []string{"disconnect", "settled"} {
+		var calls [3]*Call
+		for i, p := range []*Process{t.asker, t.candidate, t.relay} {
+			calls[i] = p.Begin(Command{Command: command})
 		}
-	}
-	for _, p := range []*Process{t.asker, t.candidate, t.relay} {
-		if _, err := p.Do(ctx, Command{Command: "settled"}); err != nil && (p != t.relay || !errors.Is(err, ErrEnded)) {
-			return err
+		for _, c := range calls {
+			if _, err := c.Wait(ctx); err != nil && (c.process != t.relay || !errors.Is(err, ErrEnded)) {
+				return err
+			}
 		}
 	}
 	return nil
