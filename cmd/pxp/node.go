@@ -46,7 +46,7 @@ network at the --bootstrap URLs, introduces its peers to each other, and with
 
 URLs are tcp://HOST:PORT, ws://HOST:PORT/PATH and wss://HOST/PATH. Port 0 in a
 --listen URL is a free port. "#" and a peer ID behind a --bootstrap URL says who
-must answer there.
+must answer there; "?v=1" that it is npm peer-exchange, which has no peer IDs.
 
 A peer comes with a data stream. What arrives on it is read and thrown away, so
 that nobody waits for this node; with --echo it is sent back, and the stream's end is

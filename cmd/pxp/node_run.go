@@ -140,6 +140,8 @@ func seedHint(err error) string {
 		return "another node answers at that address: correct what stands after #, or the address"
 	case errors.Is(err, exchange.ErrSelf):
 		return "that is this node's own address, or another node that uses the same --key"
+	case errors.Is(err, exchange.ErrVersion1):
+		return "write ?v=1 behind its address; that needs --v1=accept (the default) or only, and no --secret-file"
 	case errors.Is(err, exchange.ErrNotPXP):
 		return "something else listens there: correct the address"
 	}
