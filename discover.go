@@ -129,7 +129,7 @@ func (ex *Exchange) GetNewPeer(ctx context.Context) (*Conn, error) {
 		return nil, ErrNoPeers
 	}
 	conn, err := s.run(ctx, cancel)
-	if err != nil && ex.ctx.Err() != nil {
+	if err != nil && ex.isClosing() { // its peers leave because of it
 		err = ErrClosed
 	}
 	return conn, err
@@ -313,8 +313,12 @@ func (ex *Exchange) query(ctx context.Context, relay *Peer) error {
 	if err != nil {
 		return err
 	}
+	life := ex.limits.TokenLife
+	if relay.s.version == v1.Version {
+		life = min(life, tokenLife1)
+	}
 	// Leave the circuit time to come up before the token dies.
-	expires := began.Add(ex.limits.TokenLife * 4 / 5)
+	expires := began.Add(life * 4 / 5)
 	ex.mu.Lock()
 	defer ex.mu.Unlock()
 	for _, c := range res.Candidates {
@@ -346,6 +350,10 @@ func (ex *Exchange) candidate(via *Peer, c pxp.Candidate) (candidate, bool) {
 	possible := known.protocol == pxp.Version || known.protocol == v1.Version && ex.transport1 != nil
 	return known, possible && ex.speaks(known.protocol) == nil
 }
+
+// tokenLife1 is how long an original knows a candidate that it has named (PXP
+// §16.9). It closes the session with who asks for it later.
+const tokenLife1 = 15 * time.Second
 
 // maxKnown bounds the candidates kept for later calls.
 const maxKnown = 64

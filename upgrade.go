@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/peer-exchange/exchange/identity"
@@ -70,7 +71,9 @@ func (ex *Exchange) dialCircuit(ctx context.Context, c candidate) (*session, err
 	defer wg.Wait()
 	answered, stop := context.WithCancel(ctx)
 	defer stop()
-	wg.Go(func() { // ended by stop, waited for above
+	heard := make(chan struct{}) // closed when the relay has answered, or will not
+	wg.Go(func() {               // ended by stop, waited for above
+		defer close(heard)
 		if _, err := w.wait(answered); err != nil && answered.Err() == nil {
 			refuse(relay.cause(ctx, err))
 		}
@@ -84,10 +87,21 @@ func (ex *Exchange) dialCircuit(ctx context.Context, c candidate) (*session, err
 		path: Path{Carrier: CarrierRelay, Via: c.via.ID()},
 	})
 	if err != nil {
+		// The end of the stream can overtake the relay's answer, which says why.
+		t := time.NewTimer(refusalTime)
+		defer t.Stop()
+		select {
+		case <-heard:
+		case <-t.C:
+		}
 		return nil, relay.cause(ctx, err)
 	}
 	return s, nil
 }
+
+// refusalTime is how long after the end of a circuit's stream the relay's answer
+// may come.
+const refusalTime = time.Second
 
 // circuitSession opens a session through a circuit and runs it.
 func (ex *Exchange) circuitSession(ctx context.Context, stream net.Conn, o opening) (*session, error) {
@@ -131,7 +145,14 @@ func (ex *Exchange) negotiate(ctx context.Context, inner *session, role wrtc.Rol
 	if transport == nil {
 		return nil, ErrRefused
 	}
-	conn, err := transport.Negotiate(ctx, role, &signaler{s: inner, transport: transport.Name()})
+	signals := &signaler{s: inner, transport: transport.Name()}
+	open := ctx
+	if inner.version == v1.Version {
+		var done func()
+		open, done = patient(ctx, &signals.committed)
+		defer done()
+	}
+	conn, err := transport.Negotiate(open, role, signals)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
@@ -163,15 +184,12 @@ func (ex *Exchange) connectChannel(ctx context.Context, inner *session, channel 
 }
 
 func (ex *Exchange) openChannel(ctx context.Context, inner *session, channel wrtc.Conn, o opening) (*session, error) {
+	if inner.version == v1.Version {
+		return ex.openChannel1(ctx, inner, channel, o)
+	}
 	stop := context.AfterFunc(ctx, func() { channel.Close() })
 	defer stop()
-	var s *session
-	var err error
-	if inner.version == v1.Version {
-		s, err = ex.openChannel1(ctx, inner, channel, o)
-	} else {
-		s, err = ex.openMux(ctx, channel, o, inner.remote, inner.export(upgradeLabel), nil)
-	}
+	s, err := ex.openMux(ctx, channel, o, inner.remote, inner.export(upgradeLabel), nil)
 	if err != nil {
 		return nil, handshakeError(ctx, err)
 	}
@@ -403,10 +421,14 @@ func (b *upgradeBox) attempt() uint32 {
 type signaler struct {
 	s         *session
 	transport string
+	committed atomic.Bool // an answer was sent or received: the channel may open at any time
 }
 
 // Send sends one signal.
 func (g *signaler) Send(_ context.Context, sig wrtc.Signal) error {
+	if sig.Kind == wrtc.Answer {
+		g.committed.Store(true)
+	}
 	return g.s.control.send(pxp.Upgrade{
 		ID:        g.s.upgrades.attempt(),
 		Transport: g.transport,
@@ -424,6 +446,9 @@ func (g *signaler) Receive(ctx context.Context) (wrtc.Signal, error) {
 	case m := <-box.in:
 		if m.Transport != g.transport {
 			return wrtc.Signal{}, &ProtocolError{Peer: box.remote, Code: pxp.CodeUnsupported, Reason: fmt.Sprintf("transport %q is not %q", clean(m.Transport), g.transport)}
+		}
+		if m.Kind == pxp.UpgradeAnswer {
+			g.committed.Store(true)
 		}
 		return wrtc.Signal{Kind: wrtc.SignalKind(m.Kind), Text: m.Text, Mid: m.Mid, Line: m.Line}, nil
 	case <-box.done:

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
+	"time"
 
 	"github.com/peer-exchange/exchange/identity"
 	"github.com/peer-exchange/exchange/mux"
@@ -139,18 +141,63 @@ func (ex *Exchange) transportOf(version int) wrtc.Transport {
 }
 
 // openChannel1 is openChannel for version 1, which begins anew in the channel.
+// The channel is not closed before the other end's preamble has come, unless
+// that takes too long (PXP §16.10).
 func (ex *Exchange) openChannel1(ctx context.Context, inner *session, channel net.Conn, o opening) (*session, error) {
+	open, done := patient(ctx, nil)
+	defer done()
+	stop := context.AfterFunc(open, func() { channel.Close() })
+	defer stop()
 	o.handle = inner.remote
+	version := v1.Version
+	var s *session
+	var err error
 	if !o.dialer {
-		version, err := readPreamble(channel)
-		if err != nil {
-			return nil, err
-		}
-		if version != v1.Version {
-			return nil, errNotVersion1
-		}
+		version, err = readPreamble(channel)
 	}
-	return ex.open1(ctx, channel, o)
+	if err == nil && version != v1.Version {
+		err = errNotVersion1
+	}
+	if err == nil {
+		s, err = ex.open1(open, channel, o)
+	}
+	if err == nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+		time.Sleep(settle1)
+		s.end(err)
+	}
+	if err != nil {
+		channel.Close()
+		return nil, handshakeError(ctx, err)
+	}
+	return s, nil
+}
+
+// patience1 is how long the end of a context does not end the opening of a
+// channel with an original, whose process dies when a channel closes while it
+// opens.
+const patience1 = 2 * time.Second
+
+// settle1 is how much longer such a channel stays open: WebRTC implementations
+// for Node.js may crash when one is closed at once.
+const settle1 = 100 * time.Millisecond
+
+// patient returns a context that ends patience1 after ctx does, or with it when
+// only is not nil and not set then. done must be called.
+func patient(ctx context.Context, only *atomic.Bool) (later context.Context, done func()) {
+	later, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		if only != nil && !only.Load() {
+			cancel(context.Cause(ctx))
+			return
+		}
+		t := time.AfterFunc(patience1, func() { cancel(context.Cause(ctx)) })
+		context.AfterFunc(later, func() { t.Stop() })
+	})
+	return later, func() {
+		stop()
+		cancel(nil)
+	}
 }
 
 // anonymous returns a handle for a peer that has no identity.
