@@ -14,6 +14,7 @@
 //	connect     url: tcp://HOST:PORT or ws://HOST:PORT; answer: peer, stream, carrier, remote. A session and its data
 //	            stream. The original does not answer when the other side neither answers nor fails.
 //	getNewPeer  answer: likewise. The same holds.
+//	seek        count: from now on asks for a new peer each second while it has some, and fewer than count
 //	peers       answer: peers, the numbers of those that the node has now
 //	disconnect  peer: closes its session
 //	candidates  peer; answer: candidates, whom it would introduce: id, network, connectInfo
@@ -39,6 +40,9 @@
 //	disconnect   peer: the session with it is over
 //	stream       stream: a number from 0; peer: there is a data stream
 //	end          stream, peer, bytes, sha256: the other side has ended it; of all that it sent
+//	sought       error: an attempt of seek failed
+//	trapped      phase: the command that the option trap names has come; the process has stopped
+//	rtcClosed    a connection over WebRTC is closed, open or not
 //	closed       stream, peer: both directions are over
 //	streamError  stream, peer, error
 //	peerError    peer, error: a session broke

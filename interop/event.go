@@ -13,6 +13,7 @@ type Command struct {
 	Seed      uint32 `json:"seed"`
 	Chunk     int    `json:"chunk,omitempty"` // in bytes
 	On        bool   `json:"on"`
+	Count     int    `json:"count"`
 
 	ID int `json:"id"` // set by Begin
 }
@@ -31,6 +32,11 @@ type Event struct {
 	Bytes      int               `json:"bytes"`
 	SHA256     string            `json:"sha256"` // in hexadecimal
 	Error      string            `json:"error"`
+	Is         []string          `json:"is"`
+	Protocol   int               `json:"protocol"`
+	Phase      string            `json:"phase"`
+	Circuits   int               `json:"circuits"`
+	Goroutines int               `json:"goroutines"`
 	Peers      []int             `json:"peers"`
 	Candidates []Candidate       `json:"candidates"`
 	Versions   map[string]string `json:"versions"`

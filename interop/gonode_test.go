@@ -19,7 +19,11 @@ const goNodeArgument = "go-node"
 
 // goNode is such a node. It ends with its process: its goroutines have no other end.
 type goNode struct {
-	ex *exchange.Exchange
+	ex   *exchange.Exchange
+	trap *trap
+
+	asking context.Context // of getNewPeer
+	giveUp context.CancelFunc
 
 	mu      sync.Mutex
 	echo    bool
@@ -30,9 +34,14 @@ type goNode struct {
 // runGoNode runs a node until stdin ends.
 func runGoNode(options string) error {
 	var o struct {
-		Network       string
-		Echo          bool
-		AllowIncoming bool
+		Network        string
+		Echo           bool
+		AllowIncoming  bool
+		V1             exchange.V1Policy
+		Limits         exchange.Limits
+		Then           string // giveUp or close, there
+		Trap           string // see trap
+		RefuseRelaying bool
 	}
 	if err := json.Unmarshal([]byte(options), &o); err != nil {
 		return err
@@ -41,10 +50,20 @@ func runGoNode(options string) error {
 	if err != nil {
 		return err
 	}
-	n := &goNode{echo: o.Echo}
-	n.ex, err = exchange.New(o.Network, &exchange.Config{Transport: transport, RefuseIncoming: !o.AllowIncoming, OnEvent: n.happened})
+	n := &goNode{echo: o.Echo, trap: newTrap(o.Trap)}
+	n.asking, n.giveUp = context.WithCancel(context.Background())
+	n.ex, err = exchange.New(o.Network, &exchange.Config{
+		Transport: trapped{transport, n.trap}, RefuseIncoming: !o.AllowIncoming, V1: o.V1, Limits: o.Limits, OnEvent: n.happened,
+		RefuseRelaying: o.RefuseRelaying,
+	})
 	if err != nil {
 		return err
+	}
+	switch o.Then {
+	case "giveUp":
+		n.trap.then = n.giveUp
+	case "close":
+		n.trap.then = func() { go n.ex.Close() } // ends with the process
 	}
 	tell("ready", nil)
 	go n.accept()
@@ -86,7 +105,7 @@ func tell(event string, f fields) {
 func (n *goNode) obey(c goCommand) {
 	answer, err := n.do(c)
 	if err != nil {
-		tell("failed", fields{"id": c.ID, "error": err.Error()})
+		tell("failed", fields{"id": c.ID, "error": err.Error(), "is": namesOf(err)})
 		return
 	}
 	if answer == nil {
@@ -111,7 +130,23 @@ func (n *goNode) do(c goCommand) (fields, error) {
 	case "open":
 		return n.connected(n.peer(c.Peer).Reopen(ctx))
 	case "getNewPeer":
-		return n.connected(n.ex.GetNewPeer(ctx))
+		return n.connected(n.ex.GetNewPeer(n.asking))
+	case "giveUp":
+		n.giveUp()
+		return nil, nil
+	case "release":
+		n.trap.release()
+		return nil, nil
+	case "seek":
+		n.ex.Maintain(c.Count)
+		return nil, nil
+	case "settle":
+		return n.settle(c.Count), nil
+	case "shutdown":
+		ctx, cancel := context.WithTimeout(ctx, shutdownTime)
+		defer cancel()
+		_ = n.ex.Shutdown(ctx) // says that data streams are open still
+		return nil, nil
 	case "peers":
 		numbers := []int{}
 		for p := range n.ex.Peers() {
@@ -171,8 +206,12 @@ func (n *goNode) happened(event exchange.Event) {
 	switch e := event.(type) {
 	case exchange.PeerJoined:
 		n.number(e.Peer)
+	case exchange.StepDone:
+		if e.Err != nil {
+			tell("step", fields{"phase": string(e.Step), "error": e.Err.Error(), "is": namesOf(e.Err)})
+		}
 	case exchange.PeerLeft:
-		tell("disconnect", fields{"peer": n.number(e.Peer), "error": e.Err.Error()})
+		tell("disconnect", fields{"peer": n.number(e.Peer), "error": e.Err.Error(), "is": namesOf(e.Err)})
 	}
 }
 

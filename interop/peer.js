@@ -5,6 +5,9 @@
 //
 //   node peer.js '{"network":"NAME","echo":true,"allowIncoming":true}'
 //
+// With "trap":"COMMAND" the process stops (SIGSTOP) when a peer sends that command, before it is looked at.
+// With "patient":true the node survives errors of its peers, as an application would that knows better than the readme.
+//
 // stdin takes commands, one JSON object a line: {"id":1,"command":"listen","transport":"tcp"}. stdout tells events, one
 // JSON object a line. The event "done" or "failed" (with "error") answers the command with its id; others come by
 // themselves. The end of stdin ends the process. doc.go lists commands and events.
@@ -36,8 +39,19 @@ function tell (event, fields) {
 
 process.on('uncaughtExceptionMonitor', (err) => tell('fatal', { error: String((err && err.stack) || err) }))
 
+// watched tells when a connection over WebRTC is closed, of which an application is not told while it is not open.
+function watched (config, constraints) {
+  const connection = new wrtc.RTCPeerConnection(config, constraints)
+  const close = connection.close
+  connection.close = function () {
+    close.call(connection)
+    tell('rtcClosed')
+  }
+  return connection
+}
+
 const swarm = Swarm(network, {
-  wrtc,
+  wrtc: Object.assign({}, wrtc, { RTCPeerConnection: watched }),
   rtcConfig: { iceServers: [] }, // host candidates only: nothing leaves this machine
   allowIncoming: options.allowIncoming !== false
 })
@@ -47,6 +61,13 @@ swarm.on('disconnect', (peer) => tell('disconnect', { peer: peers.indexOf(peer) 
 swarm.on('peer', (peer) => {
   peers.push(peer)
   tell('peer', describe(peer))
+  if (options.patient) peer.on('error', () => {})
+  if (options.trap) {
+    peer.pxp.prependOnceListener(options.trap, () => {
+      tell('trapped', { phase: options.trap })
+      process.kill(process.pid, 'SIGSTOP')
+    })
+  }
   // The swarm's own 'connect' event comes for a peer's first data stream only.
   peer.on('connect:' + network, (stream) => addStream(stream, peer))
 })
@@ -233,6 +254,14 @@ const commands = {
   listen: ({ transport }) => listen(transport),
   connect: ({ url }) => connected((cb) => swarm.connect(dial(url), cb)),
   getNewPeer: () => connected((cb) => swarm.getNewPeer(cb)),
+  seek: ({ count }) => {
+    const direct = () => swarm.peers.filter((peer) => !peer.relayed).length
+    const look = () => {
+      if (direct() > 0 && direct() < count) swarm.getNewPeer((err) => { if (err) tell('sought', { error: message(err) }) })
+    }
+    look()
+    setInterval(look, 1000)
+  },
   peers: () => ({ peers: swarm.peers.map((peer) => peers.indexOf(peer)) }),
   disconnect: ({ peer }) => { peers[peer].close() },
 

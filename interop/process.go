@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +23,9 @@ type Options struct {
 	Network        string
 	Echo           bool // all data streams echo
 	RefuseIncoming bool // the node is no candidate (allowIncoming: false)
+
+	// More are further options of the program, by name; see peer.js.
+	More map[string]any
 
 	// Dir is the directory of this package, where peer.js is. Command is the program and its first arguments instead of
 	// Node.js and peer.js; the options follow as one JSON object.
@@ -57,7 +61,8 @@ var ErrEnded = errors.New("process has ended")
 // FailedError is the answer of a command that failed.
 type FailedError struct {
 	Process, Command string
-	Problem          string // as the process said it
+	Problem          string   // as the process said it
+	Is               []string // names of this module's errors that it is, from a node that knows them
 }
 
 // Error implements error.
@@ -72,7 +77,9 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 	if len(command) == 0 {
 		command = []string{"node", filepath.Join(o.Dir, "peer.js")}
 	}
-	argument, err := json.Marshal(map[string]any{"network": o.Network, "echo": o.Echo, "allowIncoming": !o.RefuseIncoming})
+	options := map[string]any{"network": o.Network, "echo": o.Echo, "allowIncoming": !o.RefuseIncoming}
+	maps.Copy(options, o.More)
+	argument, err := json.Marshal(options)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +193,7 @@ func (c *Call) Wait(ctx context.Context) (Event, error) {
 		return e.ID == c.command.ID && (e.Event == "done" || e.Event == "failed")
 	})
 	if err == nil && e.Event == "failed" {
-		err = &FailedError{c.process.name, c.command.Command, e.Error}
+		err = &FailedError{c.process.name, c.command.Command, e.Error, e.Is}
 	}
 	return e, err
 }
@@ -212,6 +219,13 @@ func (p *Process) Watch(ctx context.Context, first int, matches func(Event) bool
 			return Event{}, context.Cause(ctx)
 		}
 	}
+}
+
+// Changed returns a channel that is closed when the process tells something, or has ended, after the call.
+func (p *Process) Changed() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.changed
 }
 
 // Events returns all that the process told so far.
