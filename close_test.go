@@ -267,7 +267,8 @@ func TestCloseSaysBye(t *testing.T) {
 	})
 }
 
-// Requests that come while a session drains, and after its bye, change nothing.
+// Requests that come while a session drains, and after its bye, change nothing
+// and are not answered.
 func TestRequestsWhileDraining(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		v := newWorld(t).node()
@@ -289,6 +290,7 @@ func TestRequestsWhileDraining(t *testing.T) {
 		go func() { // ends with the session
 			defer close(asked)
 			ask, _ := pxp.Append(nil, pxp.GetPeers{ID: 99, Max: 1})
+			time.Sleep(150 * time.Millisecond) // it drains from 100 ms to 700 ms
 			for {
 				if _, err := r.control.Write(ask); err != nil {
 					return
@@ -301,11 +303,12 @@ func TestRequestsWhileDraining(t *testing.T) {
 		if n, err := io.Copy(io.Discard, data); n != size || err != nil {
 			t.Errorf("%d bytes of %d arrived, %v", n, size, err)
 		}
-		if bye := r.expectEnd(); bye.Code != pxp.CodeClosing {
+		if bye := expect[pxp.Bye](r); bye.Code != pxp.CodeClosing { // no answer before it
 			t.Errorf("bye %v %q, want closing", bye.Code, bye.Reason)
 		}
-		r.mux.Close()
+		r.send(pxp.Bye{Code: pxp.CodeInternal}) // as a peer that ends at the same time
 		<-closed
+		r.mux.Close()
 		<-asked
 		if err := conn.Peer().Err(); !errors.Is(err, exchange.ErrClosed) {
 			t.Errorf("the peer ended with %v, want ErrClosed", err)
