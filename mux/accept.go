@@ -50,12 +50,11 @@ func (s *session) announce() {
 // admit handles the peer's SYN: there is a new stream, or it is refused by RST. It fails when the peer goes on and on.
 func (s *session) admit(id uint32) error {
 	s.highest[theirs] = id
-	now := time.Now()
-	level, burst := int64(s.rates[theirs].add(now)), int64(s.cfg.StreamBurst)
-	if level > 2*burst {
-		return &LimitError{LimitStreamRate, level, 2 * burst}
+	ok, err := s.countTheirs()
+	if err != nil {
+		return err
 	}
-	if level > burst || s.opened[theirs] >= s.maxTheirs() || s.handed >= s.backlog || !s.budget.begin() {
+	if !ok || s.opened[theirs] >= s.maxTheirs() || s.handed >= s.backlog || !s.budget.begin() {
 		s.late += Window // what the peer may send before it knows
 		s.sendControl(nil, header{kind: frameWindow, flags: flagRST, id: id}, true)
 		s.cfg.Logger.Debug("mux: stream refused", "stream", id)

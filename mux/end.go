@@ -2,11 +2,8 @@ package mux
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"slices"
-	"time"
 )
 
 // end is the end of a stream on the wire: both sides have sent FIN, or one RST, or the session has ended. What has
@@ -63,59 +60,25 @@ func (s *session) Close() error {
 
 // Release implements [Session].
 func (s *session) Release() {
-	<-s.done // the writer may have ended before, see writeFailed
-	<-s.written
-	s.closeCarrier()
-	s.mu.Lock()
-	if s.linger != nil {
-		s.linger.Stop()
-	}
-	s.mu.Unlock()
+	s.awaitEnd()
 	s.yamux.Close()
 	s.attached.Wait()
 }
 
-// fail ends the session because of err, unless it has ended.
-func (s *session) fail(err error) {
-	s.mu.Lock()
-	s.failLocked(err)
-	polite := s.polite
-	s.mu.Unlock()
-	if !polite {
-		s.closeCarrier()
-	}
-}
-
-// failLocked ends the session because of err, unless it has ended. When there is a last word to the peer the writer closes
-// the carrier after it, or a timer when the carrier does not take it; else the caller must.
-func (s *session) failLocked(err error) {
-	if s.err != nil {
-		return
-	}
-	var carrier *carrierError
-	if errors.As(err, &carrier) && (s.goingAway || carrier.err == io.EOF) {
-		err = ErrRemoteClosed
-	}
-	s.err = err
-	close(s.done)
+// endAll queues the last word and ends all streams, because the session has ended.
+func (s *session) endAll(err error) {
 	s.sayGoodbye()
-	streamErr := fmt.Errorf("mux: session ended: %w", err)
 	for _, st := range s.streams {
 		s.end(st)
 		if st.err == nil {
-			st.err = streamErr
+			st.err = err
 		}
 	}
-	s.room.Broadcast()
 	s.out.wake.Signal()
-	s.cfg.Logger.Debug("mux: session ended", "reason", err)
 }
 
 // sayGoodbye queues the last word, if there is one.
 func (s *session) sayGoodbye() {
-	if s.linger != nil {
-		s.linger.Stop()
-	}
 	var code uint32
 	var limit *LimitError
 	var protocol *ProtocolError
@@ -127,11 +90,6 @@ func (s *session) sayGoodbye() {
 	default:
 		return
 	}
-	s.polite = true
-	s.linger = time.AfterFunc(lingerTime, s.closeCarrier)
+	s.lingers()
 	s.sendControl(nil, header{kind: frameGoAway, length: code}, true)
-}
-
-func (s *session) closeCarrier() {
-	s.closing.Do(func() { s.carrier.Close() })
 }

@@ -1,11 +1,9 @@
 package mux
 
 import (
-	"bufio"
 	"context"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -38,33 +36,17 @@ const (
 //   - A peer's destroy frame is [ErrReset], on that stream only. So is its opening a channel again that it had not ended.
 //   - A session's end says nothing to the peer but that the carrier is closed. There are no pings, and no [Stats.RTT].
 func Multiplex(carrier net.Conn, cfg *Config) (Session, error) {
-	c, err := cfg.withDefaults(carrier)
-	if err != nil {
-		return nil, err
-	}
 	s := &multiplex{
-		cfg:     c,
-		carrier: carrier,
-		started: time.Now(),
-		done:    make(chan struct{}),
-		written: make(chan struct{}),
 		read:    make(chan struct{}),
 		streams: make(map[*shared]struct{}),
 		names:   make(map[string]*shared),
 		local:   make(map[uint32]*shared),
 		remote:  make(map[int32]*shared),
-		growth:  c.SessionBytes - 2*c.MaxStreams*Window,
-
-		probation: c.Probation > 0,
 	}
-	if !s.probation {
-		s.budget = c.Budget
+	if err := s.init(carrier, cfg, s.endAll); err != nil {
+		return nil, err
 	}
-	s.in = bufio.NewReaderSize(s, readerBytes)
-	s.room.L, s.drained.L, s.out.wake.L, s.out.flushed.L = &s.mu, &s.mu, &s.mu, &s.mu
-	for i := range s.rates {
-		s.rates[i].perSecond = float64(c.StreamsPerSecond)
-	}
+	s.drained.L, s.out.wake.L, s.out.flushed.L = &s.mu, &s.mu, &s.mu
 	go s.receiveAll() // ends when the carrier is closed; Close waits for it
 	go s.sendAll()    // ends when the session does; Close waits for it
 	return s, nil
@@ -72,23 +54,11 @@ func Multiplex(carrier net.Conn, cfg *Config) (Session, error) {
 
 // multiplex implements [Session] for wire version 1.
 type multiplex struct {
-	// Set by Multiplex.
-	cfg     Config
-	carrier net.Conn
-	started time.Time
-	done    chan struct{} // closed by failLocked
-	written chan struct{} // closed by sendAll when it ends
-	read    chan struct{} // closed by receiveAll when it ends
+	core
 
-	in       *bufio.Reader // receiveAll's
-	received atomic.Int64  // when the carrier last delivered something, since started
-	closing  sync.Once     // of the carrier
+	read chan struct{} // closed by receiveAll when it ends
 
-	mu     sync.Mutex // guards what follows, and all streams
-	err    error      // why the session has ended
-	polite bool       // sendAll closes the carrier, or linger does
-	linger *time.Timer
-
+	// The core's lock guards what follows.
 	streams   map[*shared]struct{} // until they are settled
 	names     map[string]*shared   // streams that have their name in use
 	local     map[uint32]*shared   // by the channel that we write on
@@ -96,8 +66,6 @@ type multiplex struct {
 	unclaimed []*shared            // opened by the peer and not by us, in that order
 	opened    int                  // streams that we have opened and that are not settled
 	next      uint32               // the next channel that we write on
-	rates     [2]bucket            // of opens
-	room      sync.Cond            // Open waits for it
 
 	full      *shared     // the stream that receiveAll waits for: it has no room for more
 	drained   sync.Cond   // receiveAll waits for it
@@ -105,24 +73,7 @@ type multiplex struct {
 	impatient *time.Timer // ends the session then
 	delay     *time.Timer // gives it room for more
 
-	out       frameQueue
-	spare     chunkPool
-	probation bool    // see Admit
-	budget    *Budget // nil on probation
-	growth    int     // bytes that streams may hold in addition to those promised
-	promised  int
-	buffered  int
-	bytesIn   uint64
-	bytesOut  uint64
-}
-
-// Read reads the carrier for s.in and notes when.
-func (s *multiplex) Read(p []byte) (int, error) {
-	n, err := s.carrier.Read(p)
-	if n > 0 {
-		s.received.Store(int64(time.Since(s.started)))
-	}
-	return n, err
+	out frameQueue
 }
 
 // Accept implements [Session].
@@ -135,27 +86,11 @@ func (s *multiplex) Accept(ctx context.Context) (Stream, error) {
 	}
 }
 
-// Done implements [Session].
-func (s *multiplex) Done() <-chan struct{} { return s.done }
-
-// Err implements [Session].
-func (s *multiplex) Err() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err
-}
-
 // Stats implements [Session].
 func (s *multiplex) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Stats{
-		Streams:      len(s.streams),
-		BytesIn:      s.bytesIn,
-		BytesOut:     s.bytesOut,
-		Buffered:     s.buffered,
-		Promised:     s.promised,
-		Queued:       len(s.out.buf),
-		LastReceived: s.started.Add(time.Duration(s.received.Load())),
-	}
+	stats := s.stats()
+	stats.Streams, stats.Queued = len(s.streams), len(s.out.buf)
+	return stats
 }

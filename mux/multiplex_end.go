@@ -2,10 +2,7 @@ package mux
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"slices"
-	"time"
 )
 
 // endIfDone ends st when both channels have come to their end and the peer's has been answered.
@@ -132,71 +129,26 @@ func (s *multiplex) Close() error {
 
 // Release implements [Session].
 func (s *multiplex) Release() {
-	<-s.done
-	<-s.written
-	s.closeCarrier()
-	s.mu.Lock()
-	if s.linger != nil {
-		s.linger.Stop()
-	}
-	s.mu.Unlock()
+	s.awaitEnd()
 	<-s.read
 }
 
-// fail ends the session because of err, unless it has ended.
-func (s *multiplex) fail(err error) {
-	s.mu.Lock()
-	s.failLocked(err)
-	polite := s.polite
-	s.mu.Unlock()
-	if !polite {
-		s.closeCarrier()
+// endAll ends all streams, because the session has ended. There is no last word, but after our Close sendAll sends what is
+// queued.
+func (s *multiplex) endAll(err error) {
+	if errors.Is(s.err, errSessionClosed) {
+		s.lingers()
 	}
-}
-
-// failLocked ends the session because of err, unless it has ended. After our Close sendAll closes the carrier when it has
-// sent what is queued, or a timer when the carrier does not take it; else the caller must.
-func (s *multiplex) failLocked(err error) {
-	if s.err != nil {
-		return
-	}
-	var carrier *carrierError
-	if errors.As(err, &carrier) && carrier.err == io.EOF {
-		err = ErrRemoteClosed
-	}
-	s.err = err
-	close(s.done)
-	if s.linger != nil {
-		s.linger.Stop()
-	}
-	if errors.Is(err, errSessionClosed) {
-		s.polite = true
-		s.linger = time.AfterFunc(lingerTime, s.closeCarrier)
-	}
-	streamErr := fmt.Errorf("mux: session ended: %w", err)
 	for st := range s.streams {
 		if !st.claimed {
 			s.abandon(st)
 			continue
 		}
 		if st.err == nil {
-			st.err = streamErr
+			st.err = err
 		}
 		s.end(st)
 	}
-	s.room.Broadcast()
 	s.out.wake.Signal()
 	s.out.flushed.Broadcast()
-	s.cfg.Logger.Debug("mux: session ended", "reason", err)
-}
-
-// writeFailed ends the session, but not before its end is read: when it is the peer who closed the carrier, what it wrote
-// before is still on the way.
-func (s *multiplex) writeFailed(err error) {
-	err = &carrierError{"write", err}
-	s.linger = time.AfterFunc(lingerTime, func() { s.fail(err) })
-}
-
-func (s *multiplex) closeCarrier() {
-	s.closing.Do(func() { s.carrier.Close() })
 }

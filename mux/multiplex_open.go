@@ -13,13 +13,22 @@ func (s *multiplex) Open(ctx context.Context, name string) (Stream, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.reserve(ctx, name); err != nil {
+	err := s.reserve(ctx, func() (bool, error) {
+		switch {
+		case s.names[name] != nil:
+			return false, &NameError{name, "in use"}
+		case s.next == maxChannels:
+			return false, &LimitError{LimitChannels, maxChannels + 1, maxChannels}
+		}
+		return s.opened < s.cfg.MaxStreams, nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	st := s.claim(name)
 	if st == nil {
 		if !s.budget.begin() {
-			return nil, &LimitError{LimitBudgetBytes, s.budget.Used() + Window, s.budget.Limit()}
+			return nil, s.overBudget()
 		}
 		st = s.begin(name)
 	}
@@ -38,43 +47,11 @@ func (s *multiplex) Open(ctx context.Context, name string) (Stream, error) {
 	return st, nil
 }
 
-// reserve waits until one more stream may be opened with that name.
-func (s *multiplex) reserve(ctx context.Context, name string) error {
-	wake := func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.room.Broadcast()
-	}
-	for watched := false; ; {
-		switch {
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case s.err != nil:
-			return s.err
-		case s.names[name] != nil:
-			return &NameError{name, "in use"}
-		case s.next == maxChannels:
-			return &LimitError{LimitChannels, maxChannels + 1, maxChannels}
-		}
-		if s.opened < s.cfg.MaxStreams {
-			wait := s.rates[ours].wait(time.Now(), float64(s.cfg.StreamBurst/2))
-			if wait == 0 {
-				return nil
-			}
-			defer time.AfterFunc(wait, wake).Stop()
-		}
-		if !watched {
-			watched = true
-			defer context.AfterFunc(ctx, wake)()
-		}
-		s.room.Wait()
-	}
-}
-
 // begin makes a stream, for whose first Window the caller has asked the budget.
 func (s *multiplex) begin(name string) *shared {
-	st := &shared{session: s, name: name, promise: Window}
-	st.canRead.L, st.canWrite.L = &s.mu, &s.mu
+	st := &shared{session: s, promise: Window}
+	st.init(&s.core)
+	st.name = name
 	s.promised += Window
 	s.streams[st] = struct{}{}
 	return st
@@ -100,10 +77,9 @@ func (s *multiplex) receiveOpen(channel int32, name string) error {
 	if old := s.remote[channel]; old != nil {
 		s.replace(old)
 	}
-	now := time.Now()
-	level, burst := int64(s.rates[theirs].add(now)), int64(s.cfg.StreamBurst)
-	if level > 2*burst {
-		return &LimitError{LimitStreamRate, level, 2 * burst}
+	ok, err := s.countTheirs()
+	if err != nil {
+		return err
 	}
 	st := s.names[name]
 	if st != nil && !st.matched {
@@ -111,7 +87,7 @@ func (s *multiplex) receiveOpen(channel int32, name string) error {
 			delete(s.names, name)
 		}
 	} else {
-		if checkName(name) != nil || level > burst || len(s.unclaimed) >= s.maxUnclaimed() || !s.budget.begin() {
+		if checkName(name) != nil || !ok || len(s.unclaimed) >= s.maxTheirs() || !s.budget.begin() {
 			s.cfg.Logger.Debug("mux: stream dropped", "name", name)
 			return nil
 		}
@@ -133,14 +109,6 @@ func (s *multiplex) Admit() {
 		s.budget = s.cfg.Budget
 		s.budget.charge(s.promised)
 	}
-}
-
-// maxUnclaimed is how many streams may wait to be claimed now.
-func (s *multiplex) maxUnclaimed() int {
-	if s.probation {
-		return s.cfg.Probation
-	}
-	return s.cfg.MaxStreams
 }
 
 // replace takes the peer's channel from st, because the peer opens it once more. The original leaves the stream without a

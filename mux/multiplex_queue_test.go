@@ -37,7 +37,7 @@ func TestMultiplexChannelsRunOut(t *testing.T) {
 func TestFrameQueueIdle(t *testing.T) {
 	s := &multiplex{}
 	s.out.flushed.L, s.out.wake.L = new(sync.Mutex), new(sync.Mutex)
-	st := &shared{name: "x"}
+	st := &shared{}
 	for range 3 {
 		s.sendData(st, make([]byte, dataBytes))
 		s.out.taken(s.out.take())

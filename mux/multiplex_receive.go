@@ -92,19 +92,15 @@ func readError(err error) error {
 func (s *multiplex) receiveData(st *shared, left int) (int, error) {
 	s.spare.tidy()
 	for left > 0 && s.waitForRoom(st) {
-		space := st.buf.space(min(left, st.promise-st.buf.size), &s.spare)
-		s.mu.Unlock()
-		n, err := s.in.Read(space)
-		s.mu.Lock()
+		n, err := st.fill(min(left, st.promise-st.buf.size))
 		left -= n
-		s.buffered += st.buf.commit(n)
 		st.canRead.Broadcast()
 		s.settle(st) // if it ended in the middle
 		if err != nil {
-			return left, readError(unexpected(err))
+			return left, readError(err)
 		}
-		if s.probation && s.buffered > probationBytes {
-			return left, &LimitError{LimitProbationBytes, int64(s.buffered), probationBytes}
+		if err := s.checkProbation(); err != nil {
+			return left, err
 		}
 	}
 	return left, nil

@@ -18,46 +18,16 @@ const (
 // an open, an end and an answer for each stream, at most. The session's lock guards it.
 type frameQueue struct {
 	buf, spare []byte
-	line       []*shared // streams whose Write waits for room
+	line       line      // for room
 	wake       sync.Cond // sendAll waits for it
 	took, gave uint64    // bytes that sendAll has taken, and those of them that the carrier was given
 	flushed    sync.Cond // Flush waits for it
 	lastLarge  time.Time
 }
 
-// enter reports whether st may append n bytes of data now. If not, st stands in line and is woken through canWrite; it
-// must then call enter again, or leave.
-func (q *frameQueue) enter(st *shared, n int) bool {
-	first := len(q.line) == 0 || q.line[0] == st
-	if fits := len(q.buf) == 0 || len(q.buf)+maxHeaderBytes+n <= queueBytes; first && fits {
-		q.leave(st)
-		return true
-	}
-	if !st.inLine {
-		st.inLine = true
-		q.line = append(q.line, st)
-	}
-	return false
-}
-
-// leave takes st out of the line.
-func (q *frameQueue) leave(st *shared) {
-	if !st.inLine {
-		return
-	}
-	st.inLine = false
-	first := q.line[0] == st
-	q.line = slices.DeleteFunc(q.line, func(other *shared) bool { return other == st })
-	if first {
-		q.callNext()
-	}
-}
-
-// callNext wakes the stream that is first in line, to see whether it fits.
-func (q *frameQueue) callNext() {
-	if len(q.line) > 0 {
-		q.line[0].canWrite.Broadcast()
-	}
+// fits reports whether there is room for n bytes of data.
+func (q *frameQueue) fits(n int) bool {
+	return len(q.buf) == 0 || len(q.buf)+maxHeaderBytes+n <= queueBytes
 }
 
 // take returns what is queued, and begins anew.
@@ -68,7 +38,7 @@ func (q *frameQueue) take() []byte {
 	if len(b) > idleLaneBytes {
 		q.lastLarge = time.Now()
 	}
-	q.callNext()
+	q.line.callNext()
 	return b
 }
 
@@ -106,7 +76,7 @@ func (s *multiplex) sendData(st *shared, p []byte) {
 	s.sendOpen(st)
 	s.bytesOut += uint64(len(p))
 	s.frame(st.channel, typeData, p...)
-	s.out.callNext()
+	s.out.line.callNext()
 }
 
 // sendEnd queues the end of our channel, unless it has been or the peer has let go of the channel.

@@ -11,7 +11,7 @@ func (s *session) Open(ctx context.Context, name string) (Stream, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
-	if err := s.reserve(ctx); err != nil {
+	if err := s.reserveStream(ctx); err != nil {
 		return nil, err
 	}
 	st := newStream(s)
@@ -40,43 +40,25 @@ func (s *session) Open(ctx context.Context, name string) (Stream, error) {
 	return st, nil
 }
 
-// reserve waits until one more stream may be opened, and counts it.
-func (s *session) reserve(ctx context.Context) error {
-	wake := func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.room.Broadcast()
-	}
+// reserveStream waits until one more stream may be opened, and counts it.
+func (s *session) reserveStream(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for watched := false; ; {
-		switch {
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case s.err != nil:
-			return s.err
-		case s.goingAway:
-			return ErrRemoteClosed
+	err := s.reserve(ctx, func() (bool, error) {
+		if s.goingAway {
+			return false, ErrRemoteClosed
 		}
-		if s.opened[ours] < s.cfg.MaxStreams && s.waiting < s.backlog-s.cfg.MaxStreams && s.out.control < maxControlBytes/2 {
-			now := time.Now()
-			wait := s.rates[ours].wait(now, float64(s.cfg.StreamBurst/2))
-			if wait == 0 {
-				if !s.budget.begin() {
-					return &LimitError{LimitBudgetBytes, s.cfg.Budget.Used() + Window, s.cfg.Budget.Limit()}
-				}
-				s.rates[ours].add(now)
-				s.opened[ours]++
-				return nil
-			}
-			defer time.AfterFunc(wait, wake).Stop()
-		}
-		if !watched {
-			watched = true
-			defer context.AfterFunc(ctx, wake)()
-		}
-		s.room.Wait()
+		return s.opened[ours] < s.cfg.MaxStreams && s.waiting < s.backlog-s.cfg.MaxStreams && s.out.control < maxControlBytes/2, nil
+	})
+	if err != nil {
+		return err
 	}
+	if !s.budget.begin() {
+		return s.overBudget()
+	}
+	s.rates[ours].add(time.Now())
+	s.opened[ours]++
+	return nil
 }
 
 // register takes the id that the library has given to the stream that Open is opening.

@@ -15,18 +15,18 @@ func (s *session) Admit() {
 	s.budget.charge(Window * (s.opened[ours] + s.opened[theirs])) // no window has grown yet
 }
 
-// maxTheirs is how many streams the peer may have open now.
-func (s *session) maxTheirs() int {
-	if s.probation {
-		return s.cfg.Probation
+// maxTheirs is how many streams the peer may have open now, or waiting to be claimed.
+func (c *core) maxTheirs() int {
+	if c.probation {
+		return c.cfg.Probation
 	}
-	return s.cfg.MaxStreams
+	return c.cfg.MaxStreams
 }
 
 // checkProbation fails when a peer on probation has sent more than it needs to be admitted.
-func (s *session) checkProbation() error {
-	if s.probation && s.buffered > probationBytes {
-		return &LimitError{LimitProbationBytes, int64(s.buffered), probationBytes}
+func (c *core) checkProbation() error {
+	if c.probation && c.buffered > probationBytes {
+		return &LimitError{LimitProbationBytes, int64(c.buffered), probationBytes}
 	}
 	return nil
 }

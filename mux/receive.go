@@ -136,15 +136,11 @@ func (s *session) receiveData(h header) error {
 	}
 	s.spare.tidy()
 	for left > 0 && !st.closed && !st.ended {
-		space := st.buf.space(left, &s.spare)
-		s.mu.Unlock()
-		n, err := s.in.Read(space)
-		s.mu.Lock()
+		n, err := st.fill(left)
 		left -= n
-		s.buffered += st.buf.commit(n)
 		s.settle(st) // if it has ended meanwhile
 		if err != nil {
-			return &carrierError{"read", unexpected(err)}
+			return &carrierError{"read", err}
 		}
 		if !st.closed {
 			s.arrived(st)

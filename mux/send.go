@@ -3,7 +3,6 @@ package mux
 import (
 	"context"
 	"net"
-	"slices"
 	"sync"
 	"time"
 )
@@ -37,17 +36,10 @@ type lane struct {
 	buf   []byte
 	spare []byte // the buffer of the batch before, when the carrier has taken it
 	limit int
-	line  []*stream
+	line  line
 }
 
 func (l *lane) fits(n int) bool { return len(l.buf) == 0 || len(l.buf)+headerBytes+n <= l.limit }
-
-// callNext wakes the stream that is next in line, to see whether it fits.
-func (l *lane) callNext() {
-	if len(l.line) > 0 {
-		l.line[0].canWrite.Broadcast()
-	}
-}
 
 // laneFor returns the lane for a frame of n bytes of data. A stream whose frames are in the bulk lane stays there until
 // the batch is taken, so that none overtakes another.
@@ -58,37 +50,6 @@ func (s *sender) laneFor(st *stream, n int) *lane {
 	return &s.urgent
 }
 
-// enter reports whether st may append a frame of n bytes to l now. If not, st stands in line and is woken through
-// canWrite; it must then call enter again, or leave.
-func (s *sender) enter(l *lane, st *stream, n int) bool {
-	if st.line != l {
-		s.leave(st)
-		if l.fits(n) && len(l.line) == 0 {
-			return true
-		}
-		l.line = append(l.line, st)
-		st.line = l
-		return false
-	}
-	if l.line[0] != st || !l.fits(n) {
-		return false
-	}
-	s.leave(st)
-	return true
-}
-
-// leave takes st out of the line that it stands in.
-func (s *sender) leave(st *stream) {
-	if l := st.line; l != nil {
-		first := l.line[0] == st
-		l.line = slices.DeleteFunc(l.line, func(other *stream) bool { return other == st })
-		st.line = nil
-		if first {
-			l.callNext()
-		}
-	}
-}
-
 // data appends a data frame to l, which st has entered.
 func (s *sender) data(l *lane, st *stream, p []byte) {
 	l.buf = header{kind: frameData, id: st.id, length: uint32(len(p))}.append(l.buf)
@@ -96,7 +57,7 @@ func (s *sender) data(l *lane, st *stream, p []byte) {
 	if l == &s.bulk {
 		st.bulkBatch = s.batch
 	}
-	l.callNext()
+	l.line.callNext()
 	s.send()
 }
 
@@ -130,8 +91,8 @@ func (s *sender) take() (urgent, bulk []byte) {
 	s.batch++
 	s.control = 0
 	s.due = false
-	s.urgent.callNext()
-	s.bulk.callNext()
+	s.urgent.line.callNext()
+	s.bulk.line.callNext()
 	return urgent, bulk
 }
 
@@ -205,13 +166,6 @@ func writeAll(carrier net.Conn, lanes ...[]byte) error {
 		}
 	}
 	return nil
-}
-
-// writeFailed ends the session, but not before its end is read: when it is the peer who closed the carrier, what it wrote
-// before is still on the way.
-func (s *session) writeFailed(err error) {
-	err = &carrierError{"write", err}
-	s.linger = time.AfterFunc(lingerTime, func() { s.fail(err) })
 }
 
 // Flush implements [Session].

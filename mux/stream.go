@@ -1,10 +1,7 @@
 package mux
 
 import (
-	"io"
 	"net"
-	"os"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/yamux"
@@ -15,40 +12,24 @@ const closeTimeout = time.Minute
 
 // stream implements [Stream]. The session's lock guards all of it.
 type stream struct {
+	endpoint
 	session *session
-	id      uint32
-	name    string
 	ys      *yamux.Stream // the library's half; nil until the library has accepted it
+	id      uint32
 
-	named   bool // the name has arrived or was sent
-	acked   bool // an ACK was sent or received
-	finIn   bool // the peer has ended its direction
-	finOut  bool // FIN is queued
-	ended   bool // nothing more goes over the wire for it
-	settled bool // and its promise was taken back
+	named bool // the name has arrived or was sent
+	acked bool // an ACK was sent or received
 
-	closed      bool  // by Close or Reset
-	writeClosed bool  // by CloseWrite
-	err         error // what Read, once the buffer is empty, and Write return
-
-	canRead      sync.Cond
-	readDeadline deadline
-	buf          buffer
-	window       window
-
-	canWrite      sync.Cond
-	writeDeadline deadline
-	writing       bool  // somebody's Write has the turn
-	credit        int64 // what the peer takes now
-	line          *lane // where Write stands in line
-	bulkBatch     uint64
+	window    window
+	credit    int64 // what the peer takes now
+	bulkBatch uint64
 
 	timer *time.Timer // waits for the name, or after Close for the peer's FIN
 }
 
 func newStream(s *session) *stream {
 	st := &stream{session: s, credit: Window}
-	st.canRead.L, st.canWrite.L = &s.mu, &s.mu
+	st.init(&s.core)
 	return st
 }
 
@@ -57,27 +38,16 @@ func (st *stream) Read(p []byte) (int, error) {
 	s := st.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for {
-		switch {
-		case st.closed:
-			return 0, net.ErrClosed
-		case st.readDeadline.passed:
-			return 0, os.ErrDeadlineExceeded
-		case len(p) == 0:
-			return 0, nil
-		case st.buf.size > 0:
-			n := st.buf.read(p, &s.spare)
-			s.consume(st, n)
-			s.settle(st)
-			return n, nil
-		case st.finIn:
-			return 0, io.EOF
-		case st.err != nil:
-			return 0, st.err
-		}
+	for !st.readable(len(p)) {
 		s.out.flush()
 		st.canRead.Wait()
 	}
+	n, err := st.read(p)
+	if n > 0 {
+		s.consume(st, n)
+		s.settle(st)
+	}
+	return n, err
 }
 
 // Write implements [Stream].
@@ -85,58 +55,42 @@ func (st *stream) Write(p []byte) (written int, err error) {
 	s := st.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for st.writing && st.writeErr() == nil {
-		st.canWrite.Wait()
-	}
-	if err := st.writeErr(); err != nil {
+	if err := st.beginWrite(); err != nil {
 		return 0, err
 	}
+	defer st.endWrite()
 	if len(p) == 0 {
 		s.out.flush()
-		return 0, nil
 	}
-	st.writing = true
-	for written < len(p) && err == nil {
-		var n int
-		n, err = st.writeFrame(p[written:])
+	for written < len(p) {
+		if err := st.writeErr(); err != nil {
+			return written, err
+		}
+		n := st.writeFrame(p[written:])
+		if n == 0 {
+			s.out.flush()
+			st.canWrite.Wait()
+		}
 		written += n
 	}
-	st.writing = false
-	s.out.leave(st)
-	st.canWrite.Broadcast()
-	return written, err
+	return written, nil
 }
 
-// writeFrame queues one frame of data as soon as the peer and the queue take it.
-func (st *stream) writeFrame(p []byte) (int, error) {
+// writeFrame queues one frame of data and returns how much is in it: nothing when the peer or the queue takes none now.
+func (st *stream) writeFrame(p []byte) int {
 	s := st.session
-	for {
-		if err := st.writeErr(); err != nil {
-			return 0, err
-		}
-		if n := min(len(p), frameBytes, int(st.credit)); n > 0 {
-			if l := s.out.laneFor(st, n); s.out.enter(l, st, n) {
-				st.credit -= int64(n)
-				s.bytesOut += uint64(n)
-				s.out.data(l, st, p[:n])
-				return n, nil
-			}
-		}
-		s.out.flush()
-		st.canWrite.Wait()
+	n := min(len(p), frameBytes, int(st.credit))
+	if n <= 0 {
+		return 0
 	}
-}
-
-func (st *stream) writeErr() error {
-	switch {
-	case st.closed:
-		return net.ErrClosed
-	case st.writeDeadline.passed:
-		return os.ErrDeadlineExceeded
-	case st.writeClosed:
-		return errWriteClosed
+	l := s.out.laneFor(st, n)
+	if !l.line.enter(&st.endpoint, l.fits(n)) {
+		return 0
 	}
-	return st.err
+	st.credit -= int64(n)
+	s.bytesOut += uint64(n)
+	s.out.data(l, st, p[:n])
+	return n
 }
 
 // CloseWrite implements [Stream].
@@ -199,9 +153,7 @@ func (st *stream) Reset() error {
 
 // shut ends local use: calls return net.ErrClosed, and what was not read is gone.
 func (st *stream) shut() {
-	st.closed = true
-	st.readDeadline.stop()
-	st.writeDeadline.stop()
+	st.setClosed()
 	st.drop()
 }
 
@@ -232,37 +184,4 @@ func (st *stream) expire() {
 	if !st.ended && (st.closed || !st.named) {
 		s.abort(st)
 	}
-}
-
-// Name implements [Stream].
-func (st *stream) Name() string { return st.name }
-
-// LocalAddr implements [net.Conn].
-func (st *stream) LocalAddr() net.Addr { return st.session.cfg.LocalAddr }
-
-// RemoteAddr implements [net.Conn].
-func (st *stream) RemoteAddr() net.Addr { return st.session.cfg.RemoteAddr }
-
-// SetDeadline implements [net.Conn].
-func (st *stream) SetDeadline(t time.Time) error { return st.setDeadlines(t, true, true) }
-
-// SetReadDeadline implements [net.Conn].
-func (st *stream) SetReadDeadline(t time.Time) error { return st.setDeadlines(t, true, false) }
-
-// SetWriteDeadline implements [net.Conn].
-func (st *stream) SetWriteDeadline(t time.Time) error { return st.setDeadlines(t, false, true) }
-
-func (st *stream) setDeadlines(t time.Time, read, write bool) error {
-	st.session.mu.Lock()
-	defer st.session.mu.Unlock()
-	if st.closed {
-		return net.ErrClosed
-	}
-	if read {
-		st.readDeadline.set(t, &st.canRead)
-	}
-	if write {
-		st.writeDeadline.set(t, &st.canWrite)
-	}
-	return nil
 }
