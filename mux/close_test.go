@@ -69,11 +69,13 @@ var phases = map[string]func(*testing.T, pair) []func() error{
 	},
 }
 
-// endings are how it ends, and what the client's calls then return.
-var endings = map[string]struct {
+// ending is how it ends, and what the client's calls then return.
+type ending struct {
 	end  func(pair, *memnet.Conn)
-	want error
-}{
+	want error // nil is any
+}
+
+var endings = map[string]ending{
 	"close":         {func(p pair, _ *memnet.Conn) { p.client.Close() }, net.ErrClosed},
 	"peer's close":  {func(p pair, _ *memnet.Conn) { p.server.Close() }, mux.ErrRemoteClosed},
 	"carrier's end": {func(_ pair, c *memnet.Conn) { c.Close() }, nil},
@@ -82,6 +84,29 @@ var endings = map[string]struct {
 
 var errCut = errors.New("cut")
 
+// mustEnd ends the client's session, whose carrier's other end is carrier, while calls are blocked, and fails unless they
+// return. It returns when that began.
+func (e ending) mustEnd(t *testing.T, p pair, carrier *memnet.Conn, calls []func() error) time.Time {
+	t.Helper()
+	errs := make(chan error)
+	for _, call := range calls {
+		go func() { errs <- call() }()
+	}
+	synctest.Wait()
+	start := time.Now()
+	e.end(p, carrier)
+	for range calls {
+		if err := <-errs; err == nil || e.want != nil && !errors.Is(err, e.want) {
+			t.Errorf("got %v", err)
+		}
+	}
+	<-p.client.Done()
+	if err := p.client.Err(); err == nil || e.want != nil && !errors.Is(err, e.want) {
+		t.Errorf("session's error: %v", err)
+	}
+	return start
+}
+
 func TestEndInEveryPhase(t *testing.T) {
 	for phase, begin := range phases {
 		for ending, e := range endings {
@@ -89,23 +114,7 @@ func TestEndInEveryPhase(t *testing.T) {
 				bubble.Run(t, func(t *testing.T) {
 					a, b := memnet.Pipe()
 					p := connect(t, a, b, nil, nil)
-					calls := begin(t, p)
-					errs := make(chan error)
-					for _, call := range calls {
-						go func() { errs <- call() }()
-					}
-					synctest.Wait()
-					start := time.Now()
-					e.end(p, b)
-					for range calls {
-						if err := <-errs; err == nil || e.want != nil && !errors.Is(err, e.want) {
-							t.Errorf("got %v", err)
-						}
-					}
-					<-p.client.Done()
-					if err := p.client.Err(); err == nil || e.want != nil && !errors.Is(err, e.want) {
-						t.Errorf("session's error: %v", err)
-					}
+					start := e.mustEnd(t, p, b, begin(t, p))
 					<-p.server.Done()
 					synctest.Wait()
 					p.client.Close()

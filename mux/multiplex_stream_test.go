@@ -3,7 +3,6 @@ package mux_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -20,34 +19,6 @@ import (
 	"github.com/peer-exchange/exchange/internal/memnet"
 	"github.com/peer-exchange/exchange/mux"
 )
-
-func TestMultiplexCloseLosesNothing(t *testing.T) {
-	for name, end := range map[string]func(mux.Session, mux.Stream){
-		"stream":             func(_ mux.Session, st mux.Stream) { st.Close() },
-		"write side":         func(_ mux.Session, st mux.Stream) { st.CloseWrite() },
-		"stream and session": func(s mux.Session, st mux.Stream) { st.Close(); s.Close() },
-	} {
-		for carrier, pipe := range carriers {
-			t.Run(name+"/"+carrier, func(t *testing.T) {
-				if carrier == "slow reads" && name == "stream and session" {
-					t.Skip("takes longer than the session lingers")
-				}
-				want := randomBytes(8 << 20)
-				if carrier == "slow reads" {
-					want = want[:300<<10]
-				}
-				a, b := pipe(t)
-				p := multiplexPair(t, a, b, nil, nil)
-				out, in := shared(t, p, "file")
-				go func() { out.Write(want); end(p.client, out) }()
-				got, err := io.ReadAll(in)
-				if err != nil || sha256.Sum256(got) != sha256.Sum256(want) {
-					t.Fatalf("got %d bytes of %d, %v", len(got), len(want), err)
-				}
-			})
-		}
-	}
-}
 
 // Sessions within a stream of a session, as a relayed one is.
 func TestMultiplexNested(t *testing.T) {
@@ -198,27 +169,6 @@ func TestMultiplexQueueIsFair(t *testing.T) {
 	})
 }
 
-// Writes of several goroutines do not mix.
-func TestMultiplexConcurrentWriters(t *testing.T) {
-	a, b := memnet.Pipe()
-	out, in := shared(t, multiplexPair(t, a, b, nil, nil), "x")
-	const writers, size = 8, 200 << 10
-	var wg sync.WaitGroup
-	for i := range writers {
-		wg.Go(func() { out.Write(bytes.Repeat([]byte{byte(i)}, size)) })
-	}
-	go func() { wg.Wait(); out.Close() }()
-	got, err := io.ReadAll(in)
-	if err != nil || len(got) != writers*size {
-		t.Fatalf("got %d bytes, %v", len(got), err)
-	}
-	for ; len(got) > 0; got = got[size:] {
-		if !bytes.Equal(got[:size], bytes.Repeat(got[:1], size)) {
-			t.Fatal("two writes mixed")
-		}
-	}
-}
-
 // After Close and Reset local calls fail, and the peer reads EOF after what was written.
 func TestMultiplexReset(t *testing.T) {
 	for name, end := range map[string]func(mux.Stream) error{"close": mux.Stream.Close, "reset": mux.Stream.Reset} {
@@ -238,19 +188,7 @@ func TestMultiplexReset(t *testing.T) {
 				if err := <-errs; !errors.Is(err, net.ErrClosed) {
 					t.Errorf("blocked read: %v", err)
 				}
-				for _, op := range []func() error{
-					func() error { _, err := x.Read(make([]byte, 1)); return err },
-					func() error { _, err := x.Write(make([]byte, 1)); return err },
-					x.CloseWrite,
-					func() error { return x.SetDeadline(time.Now()) },
-				} {
-					if err := op(); !errors.Is(err, net.ErrClosed) {
-						t.Errorf("afterwards: %v", err)
-					}
-				}
-				if x.Reset() != nil || x.Close() != nil {
-					t.Error("closing again failed")
-				}
+				mustBeClosed(t, x)
 				mustReadText(t, y, "last")
 				mustReadErr(t, y, io.EOF)
 				mustWriteText(t, y, "nobody hears this")
@@ -310,23 +248,7 @@ func TestMultiplexEndInEveryPhase(t *testing.T) {
 					a, b := memnet.Pipe()
 					one := &mux.Config{MaxStreams: 1, UnreadBytes: mux.Window}
 					p := multiplexPair(t, a, b, one, one)
-					calls := begin(t, p)
-					errs := make(chan error)
-					for _, call := range calls {
-						go func() { errs <- call() }()
-					}
-					synctest.Wait()
-					start := time.Now()
-					e.end(p, b)
-					for range calls {
-						if err := <-errs; err == nil || e.want != nil && !errors.Is(err, e.want) {
-							t.Errorf("got %v", err)
-						}
-					}
-					<-p.client.Done()
-					if err := p.client.Err(); err == nil || e.want != nil && !errors.Is(err, e.want) {
-						t.Errorf("session's error: %v", err)
-					}
+					start := e.mustEnd(t, p, b, begin(t, p))
 					p.client.Release()
 					p.client.Close()
 					p.server.Close()
@@ -340,20 +262,6 @@ func TestMultiplexEndInEveryPhase(t *testing.T) {
 				})
 			})
 		}
-	}
-}
-
-// What had arrived before the peer closed can still be read; without its end frame that is no EOF.
-func TestMultiplexTruncation(t *testing.T) {
-	a, b := memnet.Pipe()
-	p := multiplexPair(t, a, b, nil, nil)
-	x, y := shared(t, p, "x")
-	mustWriteText(t, x, "half")
-	p.client.Close()
-	p.server.Release()
-	got, err := io.ReadAll(y)
-	if string(got) != "half" || !errors.Is(err, mux.ErrRemoteClosed) || p.server.Err() != mux.ErrRemoteClosed {
-		t.Fatalf("got %q, %v", got, err)
 	}
 }
 

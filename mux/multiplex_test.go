@@ -4,8 +4,6 @@ import (
 	"net"
 	"testing"
 
-	"golang.org/x/net/nettest"
-
 	"github.com/peer-exchange/exchange/mux"
 )
 
@@ -37,17 +35,4 @@ func mustOpen(t testing.TB, s mux.Session, name string) mux.Stream {
 		t.Fatalf("open %q: %v", name, err)
 	}
 	return st
-}
-
-func TestMultiplexConformance(t *testing.T) {
-	for name, carrier := range carriers {
-		t.Run(name, func(t *testing.T) {
-			nettest.TestConn(t, func() (net.Conn, net.Conn, func(), error) {
-				a, b := carrier(t)
-				p := multiplexPair(t, a, b, nil, nil)
-				c1, c2 := shared(t, p, "test")
-				return c1, c2, func() { p.client.Close(); p.server.Close() }, nil
-			})
-		})
-	}
 }

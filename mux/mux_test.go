@@ -78,15 +78,58 @@ func open(t testing.TB, from, to mux.Session) (mux.Stream, mux.Stream) {
 	return a, b
 }
 
-func TestConformance(t *testing.T) {
-	for name, carrier := range carriers {
-		t.Run(name, func(t *testing.T) {
-			nettest.TestConn(t, func() (net.Conn, net.Conn, func(), error) {
-				a, b := carrier(t)
-				p := connect(t, a, b, nil, nil)
-				c1, c2 := open(t, p.client, p.server)
-				return c1, c2, func() { p.client.Close(); p.server.Close() }, nil
-			})
-		})
+// framing is how sessions are started, and a stream between them. The other end of it comes when it is asked for.
+type framing struct {
+	connect func(t testing.TB, a, b net.Conn, client, server *mux.Config) pair
+	open    func(t testing.TB, p pair) (mux.Stream, func() mux.Stream)
+}
+
+// framings are those of both wire versions, for tests of what they have in common.
+var framings = map[string]framing{
+	"v1": {multiplexPair, func(t testing.TB, p pair) (mux.Stream, func() mux.Stream) {
+		x, y := shared(t, p, "test")
+		return x, func() mux.Stream { return y }
+	}},
+	"v2": {connect, func(t testing.TB, p pair) (mux.Stream, func() mux.Stream) {
+		st := mustOpen(t, p.client, "test")
+		return st, func() mux.Stream {
+			in, err := p.server.Accept(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return in
+		}
+	}},
+}
+
+// eachFraming runs f for both framings.
+func eachFraming(t *testing.T, f func(*testing.T, framing)) {
+	for name, framing := range framings {
+		t.Run(name, func(t *testing.T) { f(t, framing) })
 	}
+}
+
+// pipe starts sessions over a and b and returns both ends of a stream.
+func (f framing) pipe(t testing.TB, a, b net.Conn) (p pair, x, y mux.Stream) {
+	t.Helper()
+	p = f.connect(t, a, b, nil, nil)
+	x, other := f.open(t, p)
+	if _, err := x.Write(nil); err != nil {
+		t.Fatal(err)
+	}
+	return p, x, other()
+}
+
+func TestConformance(t *testing.T) {
+	eachFraming(t, func(t *testing.T, f framing) {
+		for name, carrier := range carriers {
+			t.Run(name, func(t *testing.T) {
+				nettest.TestConn(t, func() (net.Conn, net.Conn, func(), error) {
+					a, b := carrier(t)
+					p, x, y := f.pipe(t, a, b)
+					return x, y, func() { p.client.Close(); p.server.Close() }, nil
+				})
+			})
+		}
+	})
 }

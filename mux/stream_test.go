@@ -73,28 +73,23 @@ func TestCloseLosesNothing(t *testing.T) {
 				if carrier == "slow reads" && name == "stream and session" {
 					t.Skip("takes longer than the session lingers")
 				}
-				size := len(big)
+				want := big
 				if carrier == "slow reads" {
-					size = 300 << 10
+					want = big[:300<<10]
 				}
-				a, b := pipe(t)
-				p := connect(t, a, b, nil, nil)
-				st, err := p.client.Open(t.Context(), "file")
-				if err != nil {
-					t.Fatal(err)
-				}
-				go func() {
-					st.Write(big[:size])
-					end(p.client, st)
-				}()
-				in, err := p.server.Accept(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
-				got, err := io.ReadAll(in)
-				if err != nil || sha256.Sum256(got) != sha256.Sum256(big[:size]) {
-					t.Fatalf("got %d bytes of %d, %v", len(got), size, err)
-				}
+				eachFraming(t, func(t *testing.T, f framing) {
+					a, b := pipe(t)
+					p := f.connect(t, a, b, nil, nil)
+					st, other := f.open(t, p)
+					go func() {
+						st.Write(want)
+						end(p.client, st)
+					}()
+					got, err := io.ReadAll(other())
+					if err != nil || sha256.Sum256(got) != sha256.Sum256(want) {
+						t.Fatalf("got %d bytes of %d, %v", len(got), len(want), err)
+					}
+				})
 			})
 		}
 	}
@@ -137,16 +132,19 @@ func TestAcceptAfterTheEnd(t *testing.T) {
 	}
 }
 
-// An EOF that the peer did not say is none.
+// What had arrived before the peer closed the session can still be read. An EOF that the peer did not say is none.
 func TestTruncation(t *testing.T) {
-	p := memoryPair(t)
-	a, b := open(t, p.client, p.server)
-	a.Write([]byte("half"))
-	p.client.Close()
-	got, err := io.ReadAll(b)
-	if string(got) != "half" || !errors.Is(err, mux.ErrRemoteClosed) {
-		t.Fatalf("got %q, %v", got, err)
-	}
+	eachFraming(t, func(t *testing.T, f framing) {
+		a, b := memnet.Pipe()
+		p, x, y := f.pipe(t, a, b)
+		mustWriteText(t, x, "half")
+		p.client.Close()
+		p.server.Release()
+		got, err := io.ReadAll(y)
+		if string(got) != "half" || !errors.Is(err, mux.ErrRemoteClosed) || p.server.Err() != mux.ErrRemoteClosed {
+			t.Fatalf("got %q, %v", got, err)
+		}
+	})
 }
 
 func TestSlowReader(t *testing.T) {
@@ -234,6 +232,24 @@ func TestCloseTimeout(t *testing.T) {
 	})
 }
 
+// mustBeClosed fails unless all calls on st say that it was closed, and closing it again does nothing.
+func mustBeClosed(t *testing.T, st mux.Stream) {
+	t.Helper()
+	for name, op := range map[string]func() error{
+		"Read":        func() error { _, err := st.Read(make([]byte, 1)); return err },
+		"Write":       func() error { _, err := st.Write(make([]byte, 1)); return err },
+		"CloseWrite":  st.CloseWrite,
+		"SetDeadline": func() error { return st.SetDeadline(time.Now()) },
+	} {
+		if err := op(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("%s afterwards: %v", name, err)
+		}
+	}
+	if st.Reset() != nil || st.Close() != nil {
+		t.Error("closing again failed")
+	}
+}
+
 func TestReset(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		p := memoryPair(t)
@@ -248,18 +264,9 @@ func TestReset(t *testing.T) {
 				t.Fatalf("got %v", err)
 			}
 		}
-		for _, op := range []func() error{
-			func() error { _, err := b.Read(make([]byte, 1)); return err },
-			func() error { _, err := b.Write(make([]byte, 1)); return err },
-			b.CloseWrite,
-			func() error { return b.SetDeadline(time.Now()) },
-		} {
-			if err := op(); !errors.Is(err, net.ErrClosed) {
-				t.Fatalf("after Reset: %v", err)
-			}
-		}
-		if b.Reset() != nil || b.Close() != nil || a.Close() != nil {
-			t.Fatal("closing again failed")
+		mustBeClosed(t, b)
+		if a.Close() != nil {
+			t.Fatal("closing after the peer's Reset failed")
 		}
 		synctest.Wait()
 		if c, s := p.client.Stats(), p.server.Stats(); c.Streams+s.Streams+c.Promised+s.Promised != 0 {
@@ -342,23 +349,25 @@ func TestStalledCarrier(t *testing.T) {
 
 // Writes of several goroutines do not mix.
 func TestConcurrentWriters(t *testing.T) {
-	p := memoryPair(t)
-	a, b := open(t, p.client, p.server)
-	const writers, size = 8, 100 << 10
-	var wg sync.WaitGroup
-	for i := range writers {
-		wg.Go(func() { a.Write(bytes.Repeat([]byte{byte(i)}, size)) })
-	}
-	go func() { wg.Wait(); a.Close() }()
-	got, err := io.ReadAll(b)
-	if err != nil || len(got) != writers*size {
-		t.Fatalf("got %d bytes, %v", len(got), err)
-	}
-	for ; len(got) > 0; got = got[size:] {
-		if !bytes.Equal(got[:size], bytes.Repeat(got[:1], size)) {
-			t.Fatal("two writes mixed")
+	eachFraming(t, func(t *testing.T, f framing) {
+		a, b := memnet.Pipe()
+		_, x, y := f.pipe(t, a, b)
+		const writers, size = 8, 200 << 10
+		var wg sync.WaitGroup
+		for i := range writers {
+			wg.Go(func() { x.Write(bytes.Repeat([]byte{byte(i)}, size)) })
 		}
-	}
+		go func() { wg.Wait(); x.Close() }()
+		got, err := io.ReadAll(y)
+		if err != nil || len(got) != writers*size {
+			t.Fatalf("got %d bytes, %v", len(got), err)
+		}
+		for ; len(got) > 0; got = got[size:] {
+			if !bytes.Equal(got[:size], bytes.Repeat(got[:1], size)) {
+				t.Fatal("two writes mixed")
+			}
+		}
+	})
 }
 
 func TestAddrs(t *testing.T) {
