@@ -22,7 +22,7 @@ var (
 	ErrNoPeers = errors.New("exchange: no peers to ask for a peer")
 
 	// ErrNoCandidates means that every peer was asked and none named a peer
-	// that this exchange does not have already.
+	// that this exchange does not have, or is meeting by another call, already.
 	ErrNoCandidates = errors.New("exchange: no candidates: the peers asked know nobody new")
 
 	// ErrAllFailed means that candidates were named and none could be met.
