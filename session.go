@@ -334,7 +334,8 @@ func (s *session) finish(ctx context.Context, err error) {
 	s.why = err
 	s.draining.Store(true)
 	s.ex.drop(s, err)
-	if s.mux.Flush(ctx) == nil { // bye goes after all that was written
+	// Bye goes after all that was written; version 1 has none, and nobody answers it.
+	if s.mux.Flush(ctx) == nil && s.version == pxp.Version {
 		s.control.sendBye(codeOf(err), reasonOf(err))
 		select {
 		case <-s.mux.Done(): // the remote has closed, so it has everything

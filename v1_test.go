@@ -6,6 +6,7 @@ import (
 	"io"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/peer-exchange/exchange"
 	"github.com/peer-exchange/exchange/internal/bubble"
@@ -204,6 +205,26 @@ func TestVersion1Refused(t *testing.T) {
 		}
 		if _, err := plain.Connect1(context.Background(), plain.dial(w.node(inOtherNetwork))); !errors.Is(err, exchange.ErrWrongNetwork) && !errors.Is(err, exchange.ErrLost) {
 			t.Errorf("another network: %v", err)
+		}
+	})
+}
+
+// Version 1 has no goodbye to wait for: closing takes no time, and loses nothing.
+func TestVersion1Closes(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		w := newWorld(t)
+		a, b := w.node(), w.node()
+		x, y := b.connect1(a)
+		if _, err := x.Write([]byte("last words")); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		x.Peer().Close()
+		if took := time.Since(began); took > 100*time.Millisecond {
+			t.Errorf("Close took %v", took)
+		}
+		if got, _ := io.ReadAll(y); string(got) != "last words" {
+			t.Errorf("got %q", got)
 		}
 	})
 }
