@@ -19,6 +19,7 @@
 //	disconnect  peer: closes its session
 //	candidates  peer; answer: candidates, whom it would introduce: id, network, connectInfo
 //	relay       peer, candidate: an id of those; answer: as connect. A session that stays relayed.
+//	meet        peer, candidate: likewise; answer: as getNewPeer, of which it is the rest
 //	open        peer: a data stream after its last one has ended; answer: as connect
 //	send        stream, bytes, seed, chunk (bytes a write, default 65536); answer: bytes, sha256 of what was sent, when the
 //	            stream has taken all. What is sent is a [Pattern].

@@ -276,6 +276,8 @@ const commands = {
     })
   }),
 
+  meet: ({ peer, candidate }) => connected((cb) => swarm._relayAndUpgrade(peers[peer], { id: candidate }, cb)),
+
   open: ({ peer }) => connected((cb) => peers[peer].connect(network, cb)),
   send: (command) => send(streams[command.stream], command),
   expect: ({ stream, bytes }) => new Promise((resolve, reject) => {
