@@ -342,6 +342,9 @@ func (ex *Exchange) candidate(via *Peer, c pxp.Candidate) (candidate, bool) {
 	switch {
 	case via.s.version == v1.Version: // names nobody: the token is all there is
 		known.id, known.expect = handleOf(via, sha256.Sum256(c.Token[:])), identity.ID{}
+		if ex.v1 == V1Only { // who speaks version 2 behind such a relay speaks 1, too
+			known.protocol = v1.Version
+		}
 	case identity.ID(c.Peer).IsZero(): // would be anybody
 		return known, false
 	case known.protocol == v1.Version:
