@@ -35,7 +35,8 @@ func (d *dialect) channelInit() *webrtc.DataChannelInit {
 
 // checkChannel says what is wrong with a channel that the other end opened.
 func checkChannel(dc *webrtc.DataChannel) error {
-	if !dc.Ordered() || dc.MaxRetransmits() != nil || dc.MaxPacketLifeTime() != nil {
+	limited := func(v *uint16) bool { return v != nil && *v != 65535 } // 65535: not set, in the way of early implementations
+	if !dc.Ordered() || limited(dc.MaxRetransmits()) || limited(dc.MaxPacketLifeTime()) {
 		return fmt.Errorf("channel %.40q is not ordered and reliable", dc.Label())
 	}
 	return nil

@@ -50,7 +50,8 @@ type pionLink struct {
 	pc       *webrtc.PeerConnection
 	sctpDone chan struct{} // closed when the association, once established, has ended
 
-	failed atomic.Bool // the path was lost or the other end broke rules: what ends the channel is not its close
+	failed atomic.Bool // the path was lost or the other end broke rules
+	parted atomic.Bool // we closed the channel, the other end having done nothing
 
 	// mu guards what follows until progress.opened, and from then on only down and refused.
 	mu       sync.Mutex
@@ -210,7 +211,11 @@ func (l *pionLink) lost(err error) {
 func (l *pionLink) close() {
 	if l.readEnd != nil && isDone(l.readEnd) {
 		// An association that ended has a goroutine that needs a lock which pion's close holds while it waits. Let it go first.
-		timer := time.NewTimer(settleWait)
+		wait := settleWait
+		if l.parted.Load() { // the other end, which is just here too, goes first
+			wait *= 2
+		}
+		timer := time.NewTimer(wait)
 		defer timer.Stop()
 		select {
 		case <-l.sctpDone:
@@ -270,13 +275,22 @@ func (l *pionLink) shut() {
 	<-l.readDone
 }
 
-// part closes the channel, where that is how to say that the stream is complete: taking the PeerConnection down may overtake what is in front of the other end's reader.
-// Only an end that has sent everything says it.
+// part lets the other end go first where it is about to, so that its abort does not meet ours (see close). Without marks this end has to close the channel
+// for that, to say that the stream is complete: taking the PeerConnection down may overtake what is in front of the other end's reader. Only an end that has sent
+// everything says it.
 func (l *pionLink) part() {
-	if l.conn.marks || !isDone(l.conn.closed) || !l.acknowledged() || l.raw.Close() != nil {
+	if !isDone(l.conn.closed) { // the negotiation failed
 		return
 	}
-	timer := time.NewTimer(closeWait)
+	wait := settleWait
+	if !isDone(l.conn.ended) {
+		if l.conn.marks || !l.acknowledged() || l.raw.Close() != nil {
+			return
+		}
+		l.parted.Store(true)
+		wait = closeWait
+	}
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-l.readEnd:
