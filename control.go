@@ -24,12 +24,13 @@ import (
 // written from there too, so a peer that does not read its answers is not read
 // either, and nothing is queued for it.
 type control struct {
-	stream mux.Stream
-	remote identity.ID
-	limits *Limits
-	alive  func() time.Time // when the carrier last brought a byte
-	quiet  bool             // no pings and no end by silence, in version 1; set before run
-	wire   wire
+	stream  mux.Stream
+	remote  identity.ID
+	limits  *Limits
+	alive   func() time.Time // when the carrier last brought a byte
+	quiet   bool             // no pings and no end by silence, in version 1; set before run
+	wire    wire
+	circuit bool // carries upgrades; set before run
 
 	writing chan struct{} // capacity 1: full while a frame is written
 	wbuf    []byte        // the writer's
@@ -204,6 +205,9 @@ func (c *control) newID() uint32 {
 }
 
 func (w *waiter) forget() {
+	if w == nil { // the request was not sent
+		return
+	}
 	w.c.mu.Lock()
 	delete(w.c.pending, w.id)
 	w.c.mu.Unlock()
@@ -246,6 +250,7 @@ var errSessionEnded = errors.New("exchange: the session ended")
 func (c *control) run(ctx context.Context, handle func(pxp.Message) error) error {
 	defer close(c.ended)
 	limit := rate.NewLimiter(rate.Limit(c.limits.RequestsPerSecond), c.limits.RequestBurst)
+	var behind time.Time // since when the remote has asked faster than that; zero: it has not
 	for {
 		m, err := c.receive()
 		if err != nil {
@@ -261,7 +266,15 @@ func (c *control) run(ctx context.Context, handle func(pxp.Message) error) error
 				continue
 			}
 		}
-		if _, isUpgrade := m.(pxp.Upgrade); !isUpgrade { // these are counted by their inbox
+		if _, isUpgrade := m.(pxp.Upgrade); !isUpgrade || !c.circuit { // a circuit's are counted by their inbox
+			switch {
+			case limit.Tokens() >= 1:
+				behind = time.Time{}
+			case behind.IsZero():
+				behind = time.Now()
+			case time.Since(behind) > c.limits.DeadAfter:
+				return &LimitError{Limit: "RequestsPerSecond", Max: int64(c.limits.RequestsPerSecond)}
+			}
 			if err := limit.Wait(ctx); err != nil {
 				return context.Cause(ctx)
 			}

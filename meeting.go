@@ -147,9 +147,18 @@ func (ex *Exchange) acceptCircuit(via *Peer, from identity.ID, token pxp.Token) 
 		return nil, via.s.cause(ctx, err)
 	}
 	return ex.circuitSession(ctx, stream, opening{
-		expect: expectOf(via, from), handle: from, circuit: true,
+		expect: expectOf(via, from), handle: handleBy(via, from), circuit: true,
 		path: Path{Carrier: CarrierRelay, Via: via.ID()},
 	})
+}
+
+// handleBy is the handle for somebody of version 1 whom via brings. What a relay
+// of version 2 names may be somebody's identity, one of version 1 names a handle.
+func handleBy(via *Peer, named identity.ID) identity.ID {
+	if via.s.version == v1.Version {
+		return named
+	}
+	return handleOf(via, named)
 }
 
 // expectOf is whom an inner session must lead to. A relay of version 1 does not

@@ -90,6 +90,9 @@ func (ex *Exchange) openSecure(ctx context.Context, carrier net.Conn, o opening)
 		}
 	}
 	if err := ex.speaks(o.version); err != nil {
+		if !o.dialer && o.version == pxp.Version { // tells the dialer what we speak
+			_, _ = io.WriteString(carrier, pxp.Magic1)
+		}
 		return nil, err
 	}
 	if o.version == v1.Version {
@@ -147,7 +150,7 @@ func (ex *Exchange) newSession(o opening, remote identity.ID, conn net.Conn, m m
 		ex.spawn(func() { s.end(err) }) // if not, Close ends s
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
-	if o.circuit {
+	if s.control.circuit = o.circuit; o.circuit {
 		s.upgrades = newUpgradeBox(remote)
 	}
 	return s
@@ -357,6 +360,10 @@ func (s *session) handle(m pxp.Message) error {
 		return s.control.answer(m.ID, nil)
 	case pxp.Bye:
 		return &RemoteError{Peer: s.remote, Code: m.Code, Reason: clean(m.Reason)}
+	case pxp.Hello:
+		if s.version == v1.Version {
+			return nil // as the original does
+		}
 	case pxp.Upgrade:
 		if !s.circuit && s.version == v1.Version {
 			return nil // as the original does

@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/peer-exchange/exchange/mux"
 	"github.com/peer-exchange/exchange/pxp"
@@ -18,6 +19,7 @@ func (s *session) acceptStreams(peer *Peer) {
 			select {
 			case <-s.control.ended:
 			case <-s.ctx.Done():
+			case <-time.After(peerLinger): // it reads at its own pace
 			}
 			s.end(lost(err))
 			return
