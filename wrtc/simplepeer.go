@@ -22,7 +22,7 @@ type dialect struct {
 
 var (
 	version2 = dialect{negotiated: true, marks: true, end: true, maxMessage: maxMessageSize}
-	// WIRE of simple-peer@6: what it creates by default, and the message size that the WebRTC implementations below it announce.
+	// What simple-peer@6 creates by default, and the message size that browsers and @roamhq/wrtc announce.
 	simplePeer = dialect{repeats: true, maxMessage: 262144}
 )
 
@@ -48,7 +48,8 @@ func (d *dialect) label() string {
 //   - Messages of up to 262,144 bytes are accepted.
 //   - Nothing on the channel says that a stream is complete. Close waits at most 5 s until everything written has left, natively
 //     until the other end's SCTP has it, and then closes the channel; Read returns io.EOF when the other end has closed the channel or its PeerConnection,
-//     in whatever mood. [ErrFailed] is left for a lost path and for broken rules. Text messages, also empty ones, break them; empty binary messages are nothing.
+//     whether complete or not. [ErrFailed] is left for a lost path, for broken rules and for a Write that finds the channel closed before Read does. Text messages,
+//     also empty ones, break the rules; empty binary messages are nothing.
 //   - No signal of kind [End] is sent. Candidates that are inside a description may come again as signals.
 //
 // The original closes its end without waiting for what it has not read and not sent: both may be lost.
