@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -275,6 +276,8 @@ func (ex *Exchange) acceptSession(ctx context.Context, s *session) (*Conn, error
 	err := s.readHello(ctx)
 	if err == nil {
 		err = s.sendHello()
+	} else if s.version == v1.Version && errors.Is(err, ErrWrongNetwork) {
+		_ = s.sendHello() // an original learns from it why the session ends, and otherwise never
 	}
 	if err != nil {
 		s.end(err)
