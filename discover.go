@@ -321,7 +321,7 @@ func (ex *Exchange) query(ctx context.Context, relay *Peer) error {
 	expires := began.Add(life * 4 / 5)
 	ex.mu.Lock()
 	defer ex.mu.Unlock()
-	for _, c := range res.Candidates {
+	for _, c := range ex.unmet(relay, res.Candidates) {
 		if known, ok := ex.candidate(relay, c); ok {
 			known.expires = expires
 			ex.known = append(ex.known, known)
@@ -331,6 +331,23 @@ func (ex *Exchange) query(ctx context.Context, relay *Peer) error {
 		ex.known = slices.Delete(ex.known, 0, over)
 	}
 	return nil
+}
+
+// unmet leaves out as many of a relay's candidates as we have met through it, if
+// it is of version 1: its tokens say nothing of whom they lead to, and to take
+// all of them would be to meet the same peers again and again. ex.mu is held.
+func (ex *Exchange) unmet(relay *Peer, all []pxp.Candidate) []pxp.Candidate {
+	if relay.s.version != v1.Version {
+		return all
+	}
+	met := 0
+	for _, p := range ex.peers {
+		if p.s.path.Via == relay.ID() {
+			met++
+		}
+	}
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all[:max(len(all)-met, 0)]
 }
 
 // candidate is what a relay's word means to us, if we can follow it.

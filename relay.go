@@ -69,12 +69,14 @@ func newSlots() *slots {
 // oldest token gives way.
 func (t *slots) add(owner, target *Peer, life time.Duration, max int) *slot {
 	s := &slot{owner: owner, target: target, stream: make(chan mux.Stream, 1)}
-	randomBytes(s.token[:])
-	if owner.s.version == v1.Version {
-		s.token = newToken1(s.token)
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	for s.token == (pxp.Token{}) || t.byToken[s.token] != nil { // those of version 1 have 32 bits
+		randomBytes(s.token[:])
+		if owner.s.version == v1.Version {
+			s.token = newToken1(s.token)
+		}
+	}
 	t.byToken[s.token] = s
 	if target != nil {
 		if own := t.byPeer[owner]; len(own) >= max {

@@ -310,6 +310,7 @@ func (s *session) end(err error) {
 	if s.upgrades != nil {
 		s.upgrades.close(err)
 	}
+	s.settle()
 	if remoteEnded(err) {
 		// What has arrived stays readable: it is the carrier that ends, not
 		// the streams. All that the remote wrote came before its bye.

@@ -163,7 +163,6 @@ func (ex *Exchange) openChannel1(ctx context.Context, inner *session, channel ne
 	}
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
-		time.Sleep(settle1)
 		s.end(err)
 	}
 	if err != nil {
@@ -178,9 +177,17 @@ func (ex *Exchange) openChannel1(ctx context.Context, inner *session, channel ne
 // opens.
 const patience1 = 2 * time.Second
 
-// settle1 is how much longer such a channel stays open: WebRTC implementations
-// for Node.js may crash when one is closed at once.
-const settle1 = 100 * time.Millisecond
+// settle1 is how long such a channel stays open at least once the preambles have
+// passed: WebRTC implementations for Node.js may crash when one is closed at
+// once.
+const settle1 = 200 * time.Millisecond
+
+// settle waits until a session of version 1 over a channel may be ended.
+func (s *session) settle() {
+	if s.version == v1.Version && !s.circuit && !s.path.Via.IsZero() {
+		time.Sleep(settle1 - time.Since(s.started))
+	}
+}
 
 // patient returns a context that ends patience1 after ctx does, or with it when
 // only is not nil and not set then. done must be called.
