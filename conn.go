@@ -14,7 +14,9 @@ import (
 // Conn is a stream with a peer: the data stream that comes with it, or one of
 // those opened by [Peer.OpenStream]. It is a [net.Conn] in full: deadlines,
 // several goroutines at once, Close unblocks Read and Write. Streams are
-// independent: one that is not read stops nobody but its own sender.
+// independent: one that is not read stops nobody but its own sender. (In version
+// 1 of the protocol, which has no flow control, it stops the whole session,
+// which ends after 30 s of that.)
 //
 // Its addresses are of type [Addr].
 type Conn struct {
@@ -99,7 +101,8 @@ func (c *Conn) Close() error {
 }
 
 // Reset ends the stream in both directions at once; what is under way is lost,
-// and the peer's Read and Write fail.
+// and the peer's Read and Write fail. Version 1 of the protocol has no reset: its
+// peer reads io.EOF, as if all had arrived.
 func (c *Conn) Reset() error {
 	err := c.stream.Reset()
 	c.ended()

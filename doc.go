@@ -10,9 +10,15 @@
 // [net.Conn], and carries as many named streams as the application opens
 // ([Peer.OpenStream], [Exchange.Listen]).
 //
-// Every peer is authenticated: its ID is its Ed25519 public key, and it has
-// proved membership in the network. Sockets and circuits are encrypted by
+// Every peer is authenticated, except those of version 1 (below): its ID is its
+// Ed25519 public key, and it has proved membership in the network. Sockets and circuits are encrypted by
 // Noise, WebRTC by DTLS with fingerprints exchanged inside a Noise session: a
-// relay sees ciphertext. What is promised against whom stands in the
-// specification's security considerations.
+// relay sees ciphertext. What is promised against whom stands in SECURITY.md
+// and in the specification's security considerations.
+//
+// Networks of npm peer-exchange, version 1 of the protocol, are spoken to as
+// well, unless Config.V1 or a secret forbids it. Their peers are anonymous and
+// not encrypted beyond their carrier, have no streams but the data stream, and
+// their wire has neither a keepalive nor a goodbye nor a reset: what the
+// documentation says of those is true of version 2.
 package exchange

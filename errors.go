@@ -129,7 +129,7 @@ func (e *ProtocolError) Unwrap() error { return e.Err }
 
 // LimitError is a request that met one of our own [Limits].
 type LimitError struct {
-	Limit string // the field's name in Limits
+	Limit string // the field's name in Limits, or of a limit that is not configurable, in words
 	Max   int64
 }
 

@@ -76,8 +76,9 @@ type Exchange struct {
 // UTF-8. It has no peers yet and starts no traffic; see [Exchange.Connect],
 // [Exchange.Serve] and package bootstrap. Close it when done.
 //
-// The name is not sent to anybody: both sides of a session prove that they
-// know it, and Config.Secret (PXP §4.3).
+// The name is not sent to strangers: both sides of a session prove that they
+// know it, and Config.Secret (PXP §4.3). Only peers of version 1 of the protocol
+// are told it in clear; see Config.V1.
 func New(network string, config *Config) (*Exchange, error) {
 	if n := len(network); n == 0 || n > pxp.MaxNetwork || !utf8.ValidString(network) {
 		return nil, fmt.Errorf("exchange: network %q: a name has 1 to %d bytes of UTF-8", network, pxp.MaxNetwork)
@@ -142,8 +143,9 @@ func (ex *Exchange) Network() string { return ex.network }
 // Connect blocks until the peer has proved its identity and membership,
 // at most Limits.HandshakeTime, or until ctx is done; ctx has no effect on the
 // connection afterwards. Errors: [ErrWrongNetwork], [ErrSelf],
-// [ErrConnected], [ErrNotPXP], [ErrVersion1], [ErrTimeout], a [*RemoteError]
-// when the other end refuses.
+// [ErrConnected], [ErrNotPXP], [ErrVersion1], [ErrTimeout], [ErrLost],
+// [ErrClosed], a [*RemoteError] when the other end refuses, a [*LimitError]
+// when Limits.Peers are there, a [*ProtocolError], or the cause of ctx.
 func (ex *Exchange) Connect(ctx context.Context, socket net.Conn) (*Conn, error) {
 	return ex.ConnectTo(ctx, socket, identity.ID{})
 }

@@ -22,7 +22,7 @@ type Limits struct {
 	Peers                     int // sessions with peers; 50. Half of Maintain's target is kept for outgoing ones
 
 	Requests          int // requests of ours without an answer, per peer; 64
-	RequestsPerSecond int // requests that a peer may send, on average; beyond it we read slower; 20
+	RequestsPerSecond int // requests that a peer may send, on average; beyond it we read slower, after DeadAfter of that we end; 20
 	RequestBurst      int // and at once; 50
 
 	QueryEvery time.Duration // a peer may ask for peers once in this time; 5 s

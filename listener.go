@@ -30,9 +30,9 @@ func newListener(ex *Exchange, name string, backlog int) *Listener {
 
 // Listener returns the listener of data streams: one for every new peer,
 // whoever began, except those whose Conn was returned by Connect, Accept or
-// GetNewPeer. Calls return the same listener. Conns wait in it, one a peer at
-// most; once it is closed, data streams that would go to it are closed, and
-// the peers stay.
+// GetNewPeer, and those that peers open again. Calls return the same listener.
+// Conns wait in it, one a peer at most; once it is closed, data streams that
+// would go to it are reset, and the peers stay.
 func (ex *Exchange) Listener() *Listener { return ex.conns }
 
 // Listen returns a listener of the streams of that name that peers open with

@@ -13,7 +13,7 @@ const (
 	CarrierTCP    = "tcp"
 	CarrierWS     = "ws" // WebSocket, with or without TLS
 	CarrierWebRTC = "webrtc"
-	CarrierRelay  = "relay" // a circuit through another peer
+	CarrierRelay  = "relay" // a circuit through another peer; peers are not reached by it yet, only signaling is
 )
 
 // Path is how a peer is reached.

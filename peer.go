@@ -24,7 +24,8 @@ func newPeer(s *session) *Peer {
 	return &Peer{s: s, since: time.Now(), rates: newPeerRates(&s.ex.limits)}
 }
 
-// ID returns the peer's identity, which it has proved.
+// ID returns the peer's identity, which it has proved. In version 1 it is a
+// handle of ours that says nothing; see [Peer.Protocol].
 func (p *Peer) ID() identity.ID { return p.s.remote }
 
 // Path returns how the peer is reached.
@@ -72,7 +73,7 @@ func (p *Peer) Stats() PeerStats {
 func (p *Peer) Done() <-chan struct{} { return p.s.ctx.Done() }
 
 // Err returns why the peer is gone, nil while it is there: [ErrClosed] when
-// this side closed it, [ErrDead], a [*RemoteError] with the peer's own
+// this side closed it, [ErrSuperseded], [ErrDead] (not in version 1), a [*RemoteError] with the peer's own
 // words, or what the carrier failed with.
 func (p *Peer) Err() error { return p.s.err() }
 
