@@ -50,7 +50,7 @@ func TestWebSocketGarbage(t *testing.T) {
 		"compressed":           {upgraded + "\xc2\x81\x00\x00\x00\x00x", "", []uint16{1002}},
 		"close at once":        {upgraded + "\x88\x82\x00\x00\x00\x00\x03\xe8", "", []uint16{1000}},
 		"wrong magic":          {upgraded + frame(2, "HELLO"), "", []uint16{1000}},
-		"magic of version 1":   {upgraded + frame(2, "#PXP#"), "", []uint16{1000}},
+		"rubbish by version 1": {upgraded + frame(2, "#PXP#"+strings.Repeat("\xff", 64)), "", nil},
 		"rubbish handshake":    {upgraded + frame(2, "#PXP2\x00\x04abcd"), "", nil},
 		"frame cut":            {upgraded + frame(2, "#PXP2")[:6], "cut", nil},
 		"pieces, empty frames": {upgraded + "\x02\x81\x00\x00\x00\x00#" + "\x00\x80\x00\x00\x00\x00" + "\x80\x84\x00\x00\x00\x00PXP_", "", []uint16{1000}},

@@ -3,11 +3,14 @@
 package bootstrap
 
 import (
+	"bufio"
+	"errors"
 	"io"
 	"net"
 	"testing"
 	"time"
 
+	"github.com/peer-exchange/exchange"
 	"github.com/peer-exchange/exchange/internal/bubble"
 	"github.com/peer-exchange/exchange/internal/memnet"
 )
@@ -43,6 +46,45 @@ func TestSlowRequest(t *testing.T) {
 				}
 				_ = c.Close()
 				_ = l.Close()
+				l.wait()
+			})
+		})
+	}
+}
+
+// A WebSocket over which no handshake comes is closed in time, in order.
+func TestWebSocketSilent(t *testing.T) {
+	for name, said := range map[string]string{
+		"at once":                  "",
+		"after magic":              frame(2, "#PXP2"),
+		"after magic of version 1": frame(2, "#PXP#"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble.Run(t, func(t *testing.T) {
+				ex := newNode(t, testNetwork)
+				socket := memnet.Listen("192.0.2.1:80", nil)
+				l := listenWebSocket(socket, "/pxp")
+				served := make(chan error, 1)
+				go func() { served <- ex.Serve(l) }() // ended by l.Close
+				raw, err := socket.Dial(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				mustSay(t, raw, upgradeRequest("/pxp"))
+				r := bufio.NewReader(raw)
+				mustStatus(t, r, "101 Switching Protocols")
+				mustSay(t, raw, said)
+				began, limit := time.Now(), exchange.DefaultLimits().HandshakeTime
+				rest, _ := io.ReadAll(r)
+				if d := time.Since(began); d < limit || d > limit+closeTime {
+					t.Errorf("closed after %v, want %v", d, limit)
+				}
+				mustClose(t, string(rest), []uint16{1000})
+				_ = raw.Close()
+				_ = l.Close()
+				if err := <-served; !errors.Is(err, net.ErrClosed) {
+					t.Errorf("Serve returned %v, want net.ErrClosed", err)
+				}
 				l.wait()
 			})
 		})
