@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 
 	"github.com/peer-exchange/exchange"
 	"github.com/peer-exchange/exchange/bootstrap"
@@ -28,8 +29,7 @@ func Example() {
 	conn.CloseWrite()
 
 	peer, _ := a.Listener().Accept()
-	text, _ := io.ReadAll(peer)
-	fmt.Printf("%s\n", text)
+	io.Copy(os.Stdout, peer)
 	// Output: hello
 }
 
