@@ -283,10 +283,11 @@ func (l *pionLink) part() {
 		return
 	}
 	wait := settleWait
-	if !isDone(l.conn.ended) {
-		if l.conn.marks || !l.acknowledged() || l.raw.Close() != nil {
-			return
-		}
+	switch {
+	case isDone(l.conn.ended): // or lost
+	case l.conn.marks:
+		return
+	case l.acknowledged() && l.raw.Close() == nil: // an error: it is going already
 		l.parted.Store(true)
 		wait = closeWait
 	}
