@@ -279,7 +279,9 @@ func (ex *Exchange) acceptSession(ctx context.Context, s *session) (*Conn, error
 	if err == nil {
 		err = s.sendHello()
 	} else if s.version == v1.Version && errors.Is(err, ErrWrongNetwork) {
-		_ = s.sendHello() // an original learns from it why the session ends, and otherwise never
+		// An original learns from a hello why the session ends, and otherwise
+		// never. This one names no network: a stranger is not told ours.
+		_ = s.control.send(pxp.Hello{Agent: nobody1})
 	}
 	if err != nil {
 		s.end(err)

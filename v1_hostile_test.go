@@ -257,3 +257,19 @@ func TestDialVersion1Only(t *testing.T) {
 		}
 	})
 }
+
+// Who dials by version 1 with another network's name is answered, and not told ours.
+func TestVersion1TellsStrangersNothing(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		w := newWorld(t)
+		c, err := w.node().door.Dial(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := raw1On(t, c)
+		_ = r.say(`["hello","0",[1,{"pxp":true,"relay":true,"webrtc":true},["elsewhere"]]]`)
+		if l := r.line(); !strings.HasSuffix(l, ",[]]]") || strings.Contains(l, "test") {
+			t.Errorf("a stranger got %q", l)
+		}
+	})
+}

@@ -39,6 +39,9 @@ func newWire1(stream io.Reader, network string, info *v1.ConnectInfo) *wire1 {
 	return &wire1{in: stream, network: network, info: info, asked: make(map[string]uint32), theirs: make(map[uint32]wire1Asked)}
 }
 
+// nobody1 is the agent of a hello that shall not name our network.
+const nobody1 = "\x00"
+
 // maxWire1Asked bounds the requests of the remote, and likewise ours, that wait
 // for an answer.
 const maxWire1Asked = 256
@@ -57,7 +60,11 @@ func (w *wire1) append(dst []byte, m pxp.Message) ([]byte, error) {
 func (w *wire1) line(m pxp.Message) (v1.Message, error) {
 	switch m := m.(type) {
 	case pxp.Hello:
-		return v1.Hello{Nonce: w.nonce(), Version: v1.Version, Info: w.info, Networks: []string{w.network}}, nil
+		networks := []string{w.network}
+		if m.Agent == nobody1 {
+			networks = nil
+		}
+		return v1.Hello{Nonce: w.nonce(), Version: v1.Version, Info: w.info, Networks: networks}, nil
 	case pxp.GetPeers:
 		return v1.GetPeers{Nonce: w.request(m.ID), Network: w.network}, nil
 	case pxp.Relay:
