@@ -30,7 +30,8 @@ var (
 	ErrAllFailed = errors.New("exchange: all candidates failed")
 
 	// ErrConnected means that there is a session with that peer already, and
-	// that the new one would not be a better path.
+	// that the new one would not be a better path. Who it is says a
+	// [*ConnectedError], or a [*RemoteError] when the peer refused.
 	ErrConnected = errors.New("exchange: already connected to this peer")
 
 	// ErrSelf means that the peer at the other end has our own identity.
@@ -47,6 +48,11 @@ var (
 	// (npm peer-exchange), and it was dialed by version 2, or version 1 is
 	// refused here (Config.V1).
 	ErrVersion1 = errors.New("exchange: the other end speaks version 1 of the protocol (npm peer-exchange): dial it by that (tcp://host:port?v=1, Connect1), where Config.V1 allows it")
+
+	// ErrDataOnly means that a named stream was asked for with a peer of version
+	// 1 of the protocol (npm peer-exchange), which has the data stream and no
+	// others. It wraps [errors.ErrUnsupported].
+	ErrDataOnly = fmt.Errorf("exchange: peers of version 1 of the protocol (npm peer-exchange) have only the data stream: %w", errors.ErrUnsupported)
 
 	// ErrTimeout means that the other end did not answer in time. Errors that
 	// wrap it name what was waited for and how long.
@@ -73,6 +79,18 @@ type timeoutError struct{}
 func (timeoutError) Error() string   { return "exchange: timed out" }
 func (timeoutError) Timeout() bool   { return true }
 func (timeoutError) Temporary() bool { return true }
+
+// ConnectedError is [ErrConnected] as this side found it.
+type ConnectedError struct {
+	Peer identity.ID // with whom there is a session, or one is being opened
+}
+
+func (e *ConnectedError) Error() string {
+	return fmt.Sprintf("%v: %s", ErrConnected, e.Peer.Short())
+}
+
+// Unwrap returns ErrConnected.
+func (e *ConnectedError) Unwrap() error { return ErrConnected }
 
 // RemoteError is what the other end said when it refused a request or ended
 // the session (PXP §11, codes).

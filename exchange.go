@@ -11,7 +11,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/peer-exchange/exchange/identity"
 	"github.com/peer-exchange/exchange/mux"
@@ -73,15 +72,15 @@ type Exchange struct {
 }
 
 // New returns an exchange in the network of that name: 1 to 250 bytes of
-// UTF-8. It has no peers yet and starts no traffic; see [Exchange.Connect],
+// UTF-8 without control characters. It has no peers yet and starts no traffic; see [Exchange.Connect],
 // [Exchange.Serve] and package bootstrap. Close it when done.
 //
 // The name is not sent to strangers: both sides of a session prove that they
 // know it, and Config.Secret (PXP §4.3). Only peers of version 1 of the protocol
 // are told it in clear; see Config.V1.
 func New(network string, config *Config) (*Exchange, error) {
-	if n := len(network); n == 0 || n > pxp.MaxNetwork || !utf8.ValidString(network) {
-		return nil, fmt.Errorf("exchange: network %q: a name has 1 to %d bytes of UTF-8", network, pxp.MaxNetwork)
+	if err := checkText("network", network, pxp.MaxNetwork); err != nil {
+		return nil, err
 	}
 	cfg, err := config.withDefaults()
 	if err != nil {

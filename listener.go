@@ -38,13 +38,14 @@ func (ex *Exchange) Listener() *Listener { return ex.conns }
 // Listen returns a listener of the streams of that name that peers open with
 // [Peer.OpenStream]. http.Serve works on it unchanged. Limits.StreamBacklog
 // streams may wait for Accept; further ones are reset. A name has one listener
-// at a time.
+// at a time. Names are as [Peer.OpenStream] says. Peers of version 1 of the
+// protocol open none; with V1Only Listen fails with [ErrDataOnly].
 func (ex *Exchange) Listen(name string) (*Listener, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
-	if name == "" || len(name) > 255 || clean(name) != name {
-		return nil, fmt.Errorf("exchange: stream name %q: a name has 1 to 255 bytes of UTF-8 without control characters", name)
+	if ex.v1 == V1Only {
+		return nil, fmt.Errorf("%w: Config.V1 is V1Only, so no peer could open streams named %q", ErrDataOnly, name)
 	}
 	ex.mu.Lock()
 	defer ex.mu.Unlock()

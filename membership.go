@@ -16,11 +16,11 @@ func (ex *Exchange) reserve(id identity.ID, path Path) (release func(), err erro
 		return nil, ErrClosed
 	}
 	if cur := ex.peers[id]; cur != nil && cur.s.path.rank() >= path.rank() {
-		return nil, ErrConnected
+		return nil, &ConnectedError{Peer: id}
 	}
 	for d := range ex.dialing {
 		if d.id == id && d.rank >= path.rank() {
-			return nil, ErrConnected
+			return nil, &ConnectedError{Peer: id}
 		}
 	}
 	if ex.full(id) {
@@ -97,7 +97,7 @@ func (ex *Exchange) judge(s *session, old *Peer) error {
 		// The acceptor has decided. Only a session that came in meanwhile
 		// by a better path is kept against it.
 		if old != nil && old.s.path.rank() > s.path.rank() {
-			return ErrConnected
+			return &ConnectedError{Peer: s.remote}
 		}
 		return nil
 	}
@@ -107,13 +107,13 @@ func (ex *Exchange) judge(s *session, old *Peer) error {
 		}
 	}
 	if old != nil && !ex.better(s, old.s) {
-		return ErrConnected
+		return &ConnectedError{Peer: s.remote}
 	}
 	// We are dialing the same peer by as good a path: the session of the
 	// smaller ID stays.
 	for d := range ex.dialing {
 		if d.id == s.remote && d.rank == s.path.rank() && bytes.Compare(ex.id[:], s.remote[:]) < 0 {
-			return ErrConnected
+			return &ConnectedError{Peer: s.remote}
 		}
 	}
 	return nil

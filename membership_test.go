@@ -21,8 +21,9 @@ func TestConnectTwice(t *testing.T) {
 		w := newWorld(t)
 		a, b := w.node(), w.node()
 		x, y := b.connect(a)
-		if _, err := b.Connect(context.Background(), b.dial(a)); !errors.Is(err, exchange.ErrConnected) {
-			t.Errorf("connecting again: %v, want ErrConnected", err)
+		_, err := b.Connect(context.Background(), b.dial(a))
+		if who := new(exchange.ConnectedError); !errors.Is(err, exchange.ErrConnected) || !errors.As(err, &who) || who.Peer != a.ID() {
+			t.Errorf("connecting again: %v, want ErrConnected that names the peer", err)
 		}
 		if _, err := a.Connect(context.Background(), a.dial(b)); !errors.Is(err, exchange.ErrConnected) {
 			t.Errorf("connecting back: %v, want ErrConnected", err)

@@ -3,7 +3,6 @@ package exchange
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/peer-exchange/exchange/identity"
@@ -99,13 +98,14 @@ const peerLinger = time.Second
 // Limits.Streams are open that we have opened, control and data included, and
 // when more are opened in a second than Limits.StreamsPerSecond. Names have 1 to 255
 // bytes of UTF-8 without control characters; "pxp", "data:…" and "relay:…"
-// are reserved.
+// are reserved. A peer of version 1 of the protocol has no streams but the data
+// stream: [ErrDataOnly].
 func (p *Peer) OpenStream(ctx context.Context, name string) (*Conn, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
 	if p.s.version == v1.Version {
-		return nil, fmt.Errorf("exchange: peer %s speaks version 1 of the protocol, which has no streams but the data stream", p.ID().Short())
+		return nil, fmt.Errorf("%w: no stream named %q with peer %s", ErrDataOnly, name, p.ID().Short())
 	}
 	stream, err := p.s.mux.Open(ctx, name)
 	if err != nil {
@@ -141,12 +141,4 @@ func (p *Peer) Reopen(ctx context.Context) (*Conn, error) {
 	conn := newConn(p, stream)
 	s.setData(conn)
 	return conn, nil
-}
-
-// checkName refuses the names that the protocol uses itself; mux checks the rest.
-func checkName(name string) error {
-	if name == pxp.ControlStream || strings.HasPrefix(name, "data:") || strings.HasPrefix(name, "relay:") {
-		return fmt.Errorf("exchange: stream name %q is reserved by the protocol: choose another", name)
-	}
-	return nil
 }

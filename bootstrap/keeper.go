@@ -193,7 +193,7 @@ func (k *Keeper) ended(r result, now time.Time) {
 	k.dials--
 	s := r.seed
 	s.dialing, s.tried = false, true
-	var remote *exchange.RemoteError
+	connected, known := whoIsConnected(r.err)
 	switch {
 	case r.err == nil:
 		s.reached(r.conn.Peer().ID(), now)
@@ -202,15 +202,11 @@ func (k *Keeper) ended(r result, now time.Time) {
 		}
 		k.cfg.Logger.Info("seed reached", "url", s.url, "peer", s.peer)
 		k.ex.Deliver(r.conn)
-	case errors.Is(r.err, exchange.ErrConnected) && errors.As(r.err, &remote):
-		s.reached(remote.Peer, now)
+	case known:
+		s.reached(connected, now)
 		if !s.url.V1 { // whose peers are nobody in particular
 			k.cache.remember(s.url, s.peer, now)
 		}
-	case errors.Is(r.err, exchange.ErrConnected):
-		// Reached, but the error does not tell who it is.
-		s.fails, s.wrong = 0, false
-		s.next = now.Add(k.cfg.MaxBackoff)
 	case k.ctx.Err() != nil || errors.Is(r.err, exchange.ErrClosed):
 		s.failed(k, now)
 	case s.wrong || isWrong(r.err): // whatever it does, it was the wrong one before
@@ -225,6 +221,20 @@ func (k *Keeper) ended(r result, now time.Time) {
 		s.failed(k, now)
 		k.report(s, r.err)
 	}
+}
+
+// whoIsConnected returns the peer that a seed led to though there is a session
+// with it, whichever end said so.
+func whoIsConnected(err error) (identity.ID, bool) {
+	var here *exchange.ConnectedError
+	var there *exchange.RemoteError
+	switch {
+	case errors.As(err, &here):
+		return here.Peer, true
+	case errors.Is(err, exchange.ErrConnected) && errors.As(err, &there):
+		return there.Peer, true
+	}
+	return identity.ID{}, false
 }
 
 func (k *Keeper) report(s *seed, err error) {
