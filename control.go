@@ -71,17 +71,18 @@ func newControl(stream mux.Stream, w wire, remote identity.ID, limits *Limits, a
 // send writes one message. It blocks while the peer does not read, for
 // Limits.RequestTime; an error ends the session, except that of a message which
 // cannot be encoded.
-func (c *control) send(m pxp.Message) error { return c.sendCtx(context.Background(), m) }
+func (c *control) send(m pxp.Message) error {
+	return c.sendBuilt(func() pxp.Message { return m })
+}
 
-// sendCtx is send, for somebody who does not wait for its turn beyond ctx.
-func (c *control) sendCtx(ctx context.Context, m pxp.Message) error {
+// acquire waits for the turn to write, though not beyond ctx.
+func (c *control) acquire(ctx context.Context) error {
 	select {
 	case c.writing <- struct{}{}:
+		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	defer c.release()
-	return c.write(m, c.limits.RequestTime)
 }
 
 func (c *control) release() { <-c.writing }
@@ -178,17 +179,30 @@ type waiter struct {
 // begin is request without the waiting. The waiter must be waited for. then, if
 // not nil, is called with the answer before any later message is looked at.
 func (c *control) begin(ctx context.Context, build func(id uint32) pxp.Message, then func(pxp.Res)) (*waiter, error) {
+	return c.beginIf(ctx, func(id uint32) (pxp.Message, error) { return build(id), nil }, then)
+}
+
+// beginIf is begin with a build that may think better of it. It is called when
+// the message's turn has come: nobody else's is sent between the two.
+func (c *control) beginIf(ctx context.Context, build func(id uint32) (pxp.Message, error), then func(pxp.Res)) (*waiter, error) {
 	c.mu.Lock()
 	if len(c.pending) >= c.limits.Requests {
 		c.mu.Unlock()
 		return nil, &LimitError{Limit: "Requests", Max: int64(c.limits.Requests)}
 	}
 	w := &waiter{c: c, id: c.newID(), then: then, res: make(chan pxp.Res, 1)}
-	m := build(w.id)
-	w.what = m.Type()
 	c.pending[w.id] = w
 	c.mu.Unlock()
-	if err := c.sendCtx(ctx, m); err != nil {
+	err := c.acquire(ctx)
+	if err == nil {
+		defer c.release()
+		var m pxp.Message
+		if m, err = build(w.id); err == nil {
+			w.what = m.Type()
+			err = c.write(m, c.limits.RequestTime)
+		}
+	}
+	if err != nil {
 		w.forget()
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/peer-exchange/exchange/identity"
-	"github.com/peer-exchange/exchange/pxp"
 	v1 "github.com/peer-exchange/exchange/pxp/v1"
 )
 
@@ -112,33 +111,4 @@ func (p *Peer) OpenStream(ctx context.Context, name string) (*Conn, error) {
 		return nil, p.s.cause(ctx, err)
 	}
 	return newConn(p, stream), nil
-}
-
-// Reopen opens the data stream again after both ends have closed it. At the
-// peer it goes to the listener. It fails while the last one is open at this
-// end; the peer resets it while it is open there.
-func (p *Peer) Reopen(ctx context.Context) (*Conn, error) {
-	s := p.s
-	s.ex.mu.Lock()
-	open := s.data != nil && !s.data.closed.Load()
-	s.ex.mu.Unlock()
-	if open {
-		return nil, fmt.Errorf("exchange: the data stream with peer %s is open: close it first", p.ID().Short())
-	}
-	stream, err := s.mux.Open(ctx, s.ex.dataName)
-	if err != nil {
-		return nil, s.cause(ctx, err)
-	}
-	if s.version == v1.Version {
-		_, err = s.control.request(ctx, func(id uint32) pxp.Message { return pxp.Connect{ID: id} })
-	} else {
-		_, err = stream.Write(nil) // sends the name
-	}
-	if err != nil {
-		stream.Reset()
-		return nil, s.cause(ctx, err)
-	}
-	conn := newConn(p, stream)
-	s.setData(conn)
-	return conn, nil
 }

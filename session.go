@@ -46,6 +46,8 @@ type session struct {
 	first    chan *Conn  // acceptor, direct: capacity 1, gets the first data stream
 	unwanted bool        // nobody takes first any more; guarded by ex.mu
 	data     *Conn       // the data stream, as long as it is open; guarded by ex.mu
+	asking   bool        // version 1: our request for another has no answer yet; guarded by ex.mu
+	granting bool        // version 1: the remote's is being answered; guarded by ex.mu
 	conns    int         // Conns that the application has not closed; guarded by ex.mu
 	dropped  bool        // by drop; guarded by ex.mu
 	draining atomic.Bool // by finish: nothing is answered any more

@@ -74,7 +74,7 @@ func (s *session) acceptData(peer *Peer, stream mux.Stream) {
 func (s *session) setData(c *Conn) {
 	s.ex.mu.Lock()
 	defer s.ex.mu.Unlock()
-	s.data = c
+	s.data, s.asking, s.granting = c, false, false
 }
 
 // giveFirst hands over the first data stream, unless nobody waits any more.

@@ -103,20 +103,14 @@ func (ex *Exchange) info1() *v1.ConnectInfo {
 // connected1 grants a connect request of version 1. Both sides open the data
 // stream, and either may ask again when both have ended it.
 func (s *session) connected1(peer *Peer, m pxp.Connect) error {
+	if peer != nil {
+		return s.connectedAgain1(peer, m)
+	}
 	stream, err := s.mux.Open(s.ctx, s.ex.dataName)
 	if err != nil {
 		err = &ProtocolError{Peer: s.remote, Code: pxp.CodeDuplicate, Reason: "connects twice", Err: err}
 		_ = s.control.answer(m.ID, err) // the session ends either way
 		return err
-	}
-	if peer != nil {
-		if err := s.control.answer(m.ID, nil); err != nil {
-			return err
-		}
-		conn := newConn(peer, stream)
-		s.setData(conn)
-		s.ex.Deliver(conn)
-		return nil
 	}
 	if err := s.accepted(m); err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/peer-exchange/exchange"
@@ -48,43 +47,6 @@ func TestVersion1(t *testing.T) {
 			t.Error("the data stream was opened again while it is open")
 		}
 	})
-}
-
-func TestReopen(t *testing.T) {
-	for _, version := range []int{1, 2} {
-		bubble.Run(t, func(t *testing.T) {
-			w := newWorld(t)
-			a, b := w.node(), w.node()
-			connect := b.connect
-			if version == 1 {
-				connect = b.connect1
-			}
-			x, y := connect(a)
-			if _, err := x.Write([]byte("last")); err != nil {
-				t.Fatal(err)
-			}
-			if version == 1 {
-				x.Close()
-			} else {
-				x.CloseWrite() // and read to the end, is as good
-			}
-			if got, err := io.ReadAll(y); err != nil || string(got) != "last" {
-				t.Errorf("version %d: read %q, %v", version, got, err)
-			}
-			y.Close()
-			synctest.Wait()
-			if version == 2 {
-				if _, err := x.Read(make([]byte, 1)); err != io.EOF {
-					t.Errorf("read %v, want EOF", err)
-				}
-			}
-			again, err := x.Peer().Reopen(context.Background())
-			if err != nil {
-				t.Fatalf("version %d: %v", version, err)
-			}
-			exchangeBytes(t, again, a.accept())
-		})
-	}
 }
 
 // Who can meet whom through a relay that speaks both versions, and in which.
