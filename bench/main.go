@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// measurements are all, in the order in which they are told.
+var measurements = []measurement{streamRate{}, roundTrip{}, streamsRate{}, setUp{}}
+
+func main() {
+	if err := command(os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func command(args []string, out, progress io.Writer) error {
+	if len(args) > 0 {
+		switch args[0] {
+		case "report":
+			return rewrite(args[1:])
+		case "plot":
+			return plotAll(args[1:])
+		}
+	}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	only := flags.String("only", "", "`NAME[,NAME]`: only these measurements")
+	quick := flags.Bool("quick", false, "one short round: whether it works, not how fast it is")
+	list := flags.Bool("list", false, "say what there is to measure, and measure nothing")
+	asJSON := flags.Bool("json", false, "print the samples, not tables")
+	write := flags.Bool("write", false, "put what was measured into results.json and RESULTS.md too")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("%q is no command: there are report and plot", flags.Arg(0))
+	}
+	if *list {
+		for _, m := range measurements {
+			about := m.about()
+			fmt.Fprintf(out, "%-10s %s\n", about.Name, about.Asks)
+		}
+		return nil
+	}
+	if *write && *quick {
+		return fmt.Errorf("what --quick measures is not worth to --write")
+	}
+	chosen, err := choose(*only)
+	if err != nil {
+		return err
+	}
+	e := fullEffort
+	if *quick {
+		e = quickEffort
+	}
+	var results []result
+	for _, m := range chosen {
+		r := run(m, e, progress)
+		results = append(results, r)
+		if !*asJSON {
+			writeResult(out, &r)
+		}
+		if *write { // after each: a later one that is interrupted costs none
+			if err := merge(resultsFile, r); err != nil {
+				return err
+			}
+		}
+	}
+	if *asJSON {
+		return json.NewEncoder(out).Encode(results)
+	}
+	writeGoals(out, results)
+	if *write {
+		return rewrite(nil)
+	}
+	return nil
+}
+
+func choose(only string) ([]measurement, error) {
+	if only == "" {
+		return measurements, nil
+	}
+	var chosen []measurement
+	for name := range strings.SplitSeq(only, ",") {
+		found := false
+		for _, m := range measurements {
+			if m.about().Name == name {
+				chosen, found = append(chosen, m), true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("no measurement is called %q: --list names them", name)
+		}
+	}
+	return chosen, nil
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+
+	exchange "github.com/peer-exchange/exchange"
+)
+
+const (
+	network    = "bench"
+	streamName = "bench/1"
+	plenty     = 1 << 30 // for limits on how often, which would be all that is measured
+)
+
+// ours is this project: version 2 over TCP, with identities and encryption.
+type ours struct{}
+
+func (ours) name() string { return "exchange" }
+
+// ourLimits are the defaults but for those on how fast streams may be opened
+// and how many may be there.
+func ourLimits() exchange.Limits {
+	return exchange.Limits{StreamsPerSecond: plenty, StreamBurst: plenty}
+}
+
+func (ours) start(l line, serve func(stream)) (ends, error) {
+	near, err := exchange.New(network, &exchange.Config{Limits: ourLimits()})
+	if err != nil {
+		return nil, err
+	}
+	far, err := exchange.New(network, &exchange.Config{Limits: ourLimits()})
+	if err != nil {
+		near.Close()
+		return nil, err
+	}
+	e := &ourEnds{near: near, far: far}
+	e.listen, err = listenTCP(l, func(c net.Conn) {
+		if conn, err := far.Accept(context.Background(), c); err == nil {
+			far.Deliver(conn)
+		}
+	})
+	if err != nil {
+		near.Close()
+		far.Close()
+		return nil, err
+	}
+	named, err := far.Listen(streamName)
+	if err != nil {
+		e.close()
+		return nil, err
+	}
+	for _, l := range []net.Listener{named, far.Listener()} {
+		e.serving.Go(func() { // ended by close, which waits
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				e.serving.Go(func() { serve(c) }) // ends with its stream
+			}
+		})
+	}
+	return e, nil
+}
+
+type ourEnds struct {
+	near, far *exchange.Exchange
+	listen    *listen
+	serving   sync.WaitGroup
+}
+
+func (e *ourEnds) connect() (session, error) {
+	c, err := e.listen.dial()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := e.near.Connect(context.Background(), c)
+	if err != nil {
+		return nil, err
+	}
+	return &ourSession{ends: e, data: conn, peer: conn.Peer()}, nil
+}
+
+func (e *ourEnds) close() {
+	e.near.Close()
+	e.far.Close()
+	e.listen.close()
+	e.serving.Wait()
+}
+
+// ourSession is a peer. Its first stream is the data stream that came with it.
+type ourSession struct {
+	ends *ourEnds
+	data *exchange.Conn
+	peer *exchange.Peer
+}
+
+func (s *ourSession) open() (stream, error) {
+	if first := s.data; first != nil {
+		s.data = nil
+		return first, nil
+	}
+	return s.peer.OpenStream(context.Background(), streamName)
+}
+
+func (s *ourSession) close() {
+	s.peer.Close()
+	waitUntil(func() bool { return s.ends.near.NumPeers() == 0 && s.ends.far.NumPeers() == 0 })
+}
+
+// waitUntil is for what tells nobody that it is done.
+func waitUntil(done func() bool) {
+	for wait := 50 * time.Microsecond; !done(); wait = min(2*wait, 10*time.Millisecond) {
+		time.Sleep(wait)
+	}
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"time"
+)
+
+// setUp is question 4: how long from dialing to the first byte that came back?
+type setUp struct{}
+
+func (setUp) about() result {
+	return result{
+		Name: "setup",
+		Asks: "How long from dialing to the first byte that came back, on loopback?",
+		Notes: []string{
+			"Hosts and keys are there before. exchange: Connect, and its data stream; libp2p: Connect, NewStream.",
+		},
+		Columns: []column{{Name: "median", Unit: "us"}, {Name: "p99", Unit: "us"}},
+		Base:    ours{}.name(),
+	}
+}
+
+func (setUp) rows(e effort) []row {
+	var rows []row
+	for _, c := range []contender{ours{}, libp2pNoise, libp2pTLS, libp2pQUIC, hashicorp{}, plain{}, plain{tls: true}} {
+		rows = append(rows, row{c.name(), func() ([]float64, error) {
+			each, err := setUps(c, line{}, e.count)
+			if err != nil {
+				return nil, err
+			}
+			return []float64{quantile(each, 0.5), quantile(each, 0.99)}, nil
+		}})
+	}
+	return rows
+}
+
+// setUps connects, moves a byte and disconnects that many times, and returns
+// how many microseconds each took.
+func setUps(c contender, l line, count int) ([]float64, error) {
+	e, err := c.start(l, echoOne)
+	if err != nil {
+		return nil, err
+	}
+	defer e.close()
+	var each []float64
+	for range count {
+		began := time.Now()
+		s, err := e.connect()
+		if err != nil {
+			return nil, err
+		}
+		err = oneByte(s)
+		each = append(each, float64(time.Since(began))/float64(time.Microsecond))
+		s.close()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return each, nil
+}
