@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/host"
@@ -114,9 +115,12 @@ func (e *libp2pEnds) connect() (session, error) {
 }
 
 func (e *libp2pEnds) close() {
-	e.near.Close()
-	e.far.Close()
-	for _, f := range e.release {
+	for _, h := range []host.Host{e.near, e.far} {
+		if h != nil {
+			h.Close()
+		}
+	}
+	for _, f := range slices.Backward(e.release) {
 		f()
 	}
 }

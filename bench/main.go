@@ -10,7 +10,7 @@ import (
 )
 
 // measurements are all, in the order in which they are told.
-var measurements = []measurement{streamRate{}, roundTrip{}, streamsRate{}, setUp{}}
+var measurements = []measurement{streamRate{}, circuitRate{}, roundTrip{}, streamsRate{}, setUp{}}
 
 func main() {
 	if err := command(os.Args[1:], os.Stdout, os.Stderr); err != nil {

@@ -112,8 +112,16 @@ func (s *ourSession) close() {
 }
 
 // waitUntil is for what tells nobody that it is done.
-func waitUntil(done func() bool) {
+func waitUntil(done func() bool) { waitFor(time.Minute, done) }
+
+// waitFor is waitUntil, and reports false after limit.
+func waitFor(limit time.Duration, done func() bool) bool {
+	began := time.Now()
 	for wait := 50 * time.Microsecond; !done(); wait = min(2*wait, 10*time.Millisecond) {
+		if time.Since(began) > limit {
+			return false
+		}
 		time.Sleep(wait)
 	}
+	return true
 }

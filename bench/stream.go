@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,8 @@ type streamRate struct{}
 var writeSizes = []int{4 << 10, 32 << 10, 128 << 10}
 
 func rateColumn(size int) string { return fmt.Sprintf("%d KiB", size>>10) }
+
+func costColumn(size int) string { return rateColumn(size) + " CPU" }
 
 func (streamRate) about() result {
 	r := result{
@@ -28,7 +31,7 @@ func (streamRate) about() result {
 		r.Columns = append(r.Columns, column{Name: rateColumn(size), Unit: "MiB/s", Higher: true})
 	}
 	for _, size := range writeSizes {
-		r.Columns = append(r.Columns, column{Name: rateColumn(size) + " CPU", Unit: "s/GiB"})
+		r.Columns = append(r.Columns, column{Name: costColumn(size), Unit: "s/GiB"})
 	}
 	return r
 }
@@ -90,12 +93,13 @@ func flow(c contender, l line, size, streams int, warm, took time.Duration) (rat
 			}
 		})
 	}
+	waitFor(10*time.Second, func() bool { return arrived.Load() > 0 })
 	time.Sleep(warm)
-	bytes, cpu, began := arrived.Load(), cpuTime(), time.Now()
+	before, cpu, began := arrived.Load(), cpuTime(), time.Now()
 	time.Sleep(took)
-	bytes, cpu, elapsed := arrived.Load()-bytes, cpuTime()-cpu, time.Since(began)
-	if bytes == 0 {
-		return 0, 0, fmt.Errorf("nothing arrived in %v", elapsed)
+	if !waitFor(10*time.Second, func() bool { return arrived.Load() > before }) {
+		return 0, 0, errors.New("nothing arrived in 10 s")
 	}
+	bytes, cpu, elapsed := arrived.Load()-before, cpuTime()-cpu, time.Since(began)
 	return float64(bytes) / (1 << 20) / elapsed.Seconds(), cpu.Seconds() / (float64(bytes) / (1 << 30)), nil
 }
