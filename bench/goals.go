@@ -19,15 +19,15 @@ type goal struct {
 
 // goals are those of the project's plan: ratios are in one run on two cores.
 var goals = []goal{
-	{"stream, 4 KiB writes, against go-libp2p's best over TCP", "stream", true, 1.2, "", against(rateColumn(4<<10), libp2pTCP...), costColumn(4<<10)},
-	{"stream, 32 KiB writes, against go-libp2p's best over TCP", "stream", true, 1.3, "", against(rateColumn(32<<10), libp2pTCP...), costColumn(32<<10)},
-	{"stream, 128 KiB writes, against go-libp2p's best over TCP", "stream", true, 1.3, "", against(rateColumn(128<<10), libp2pTCP...), costColumn(128<<10)},
+	{"stream, 4 KiB writes, against go-libp2p's best over TCP", "stream", true, 1.2, "", against(rateColumn(4<<10), libp2pTCP...), costColumn(4 << 10)},
+	{"stream, 32 KiB writes, against go-libp2p's best over TCP", "stream", true, 1.3, "", against(rateColumn(32<<10), libp2pTCP...), costColumn(32 << 10)},
+	{"stream, 128 KiB writes, against go-libp2p's best over TCP", "stream", true, 1.3, "", against(rateColumn(128<<10), libp2pTCP...), costColumn(128 << 10)},
 	{"64-byte round trip against go-libp2p's best over TCP", "roundtrip", false, 0.75, "", against("idle mean", libp2pTCP...), ""},
 	{"p99 of the round trip beside bulk against go-libp2p's best over TCP", "roundtrip", false, 0.5, "", against("beside bulk p99", libp2pTCP...), ""},
 	{"streams a second, one at a time, against go-libp2p's best over TCP", "streams", true, 1.3, "", against("one at a time", libp2pTCP...), ""},
 	{"streams a second, 16 at once, against go-libp2p's best over TCP", "streams", true, 1.3, "", against("16 at once", libp2pTCP...), ""},
-	{"circuit, 32 KiB writes, against libp2p's as shipped", "circuit", true, 2, "", against(rateColumn(32<<10), libp2pCircuit{libp2pRelayBuffer}.name()), costColumn(32<<10)},
-	{"circuit, 128 KiB writes, against libp2p's as shipped", "circuit", true, 2, "", against(rateColumn(128<<10), libp2pCircuit{libp2pRelayBuffer}.name()), costColumn(128<<10)},
+	{"circuit, 32 KiB writes, against libp2p's as shipped", "circuit", true, 2, "", against(rateColumn(32<<10), libp2pCircuit{libp2pRelayBuffer}.name()), costColumn(32 << 10)},
+	{"circuit, 128 KiB writes, against libp2p's as shipped", "circuit", true, 2, "", against(rateColumn(128<<10), libp2pCircuit{libp2pRelayBuffer}.name()), costColumn(128 << 10)},
 }
 
 var libp2pTCP = []string{libp2pNoise.label, libp2pTLS.label}
