@@ -13,6 +13,11 @@ var (
 	ErrClosed = fmt.Errorf("wrtc: %w", net.ErrClosed)
 	// ErrPeerClosed is what Write returns after the other end closed the connection in order; Read returns io.EOF then.
 	ErrPeerClosed = errors.New("wrtc: closed by the peer")
+	// ErrNoAddress is in the chain of a [NegotiateError] when this host has no address that the other end could be
+	// told, so that nothing could come of it: it has loopback addresses only and [Config.Loopback] is off, or
+	// [Config.Interface] leaves none. Not in a browser.
+	ErrNoAddress = errors.New("this host has no address to connect from: no network interface is up but loopback, or wrtc.Config.Interface takes none; " +
+		"set wrtc.Config.Loopback if the peers are on this machine")
 	// ErrFailed is in the chain when the connection was lost without an orderly end: ICE or DTLS failed, the other end
 	// aborted, or it broke the rules of the channel.
 	ErrFailed = errors.New("connection failed")
@@ -30,7 +35,7 @@ const (
 	PhaseOpen   Phase = "open"   // waiting for the data channel
 )
 
-// NegotiateError is every error of [WebRTC.Negotiate]. Err is [ErrTimeout], [ErrFailed], a [*SignalError], the
+// NegotiateError is every error of [WebRTC.Negotiate]. Err is [ErrTimeout], [ErrNoAddress], [ErrFailed], a [*SignalError], the
 // Signaler's error, or the cause of the context's end, wrapped or not.
 type NegotiateError struct {
 	Role  Role

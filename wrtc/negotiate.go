@@ -136,6 +136,11 @@ func (n *negotiation) run(ctx context.Context, cancel context.CancelFunc) error 
 		if done, err := n.advance(); done || err != nil {
 			return err
 		}
+		if n.described != "" {
+			if err := n.checkAddresses(); err != nil {
+				return err
+			}
+		}
 		select {
 		case <-n.prog.wake:
 		case <-n.conn.ended:
@@ -221,8 +226,22 @@ func (n *negotiation) describe(ctx context.Context, kind SignalKind) error {
 		return errors.New("no local description")
 	}
 	n.sent = strings.Count(n.described, "\na=candidate:")
+	if err := n.checkAddresses(); err != nil {
+		return err
+	}
 	n.gatherTime = time.Since(start)
 	n.out <- Signal{Kind: kind, Text: n.described}
+	return nil
+}
+
+// checkAddresses fails when all candidates have been gathered and there is none.
+func (n *negotiation) checkAddresses() error {
+	p := n.prog
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if namesAddresses && p.gathered && n.sent == 0 && len(p.candidates) == 0 {
+		return ErrNoAddress
+	}
 	return nil
 }
 

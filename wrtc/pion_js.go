@@ -22,6 +22,9 @@ const maxQueuedBrowser = 64 << 20
 // shutFlushes: a browser's channel sends what it holds before it closes.
 const shutFlushes = true
 
+// namesAddresses: a browser may hide its addresses and connect all the same.
+const namesAddresses = false
+
 // closeWait is how long shut waits for the other end to close the channel, too.
 const closeWait = time.Second
 

@@ -41,6 +41,9 @@ const (
 // shutFlushes: pion's GracefulClose throws away what is not acknowledged (pion/sctp#361).
 const shutFlushes = false
 
+// namesAddresses: an end without candidates has no socket either.
+const namesAddresses = true
+
 // pionLink is the link over pion.
 type pionLink struct {
 	// Immutable after newLink.
