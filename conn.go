@@ -37,8 +37,8 @@ func newConn(p *Peer, stream mux.Stream) *Conn {
 // Peer returns who is at the other end.
 func (c *Conn) Peer() *Peer { return c.peer }
 
-// Name returns the stream's name; that of a data stream is "data:" and the
-// network's.
+// Name returns the stream's name; that of a data stream is "data", in version 1
+// of the protocol "data:" and the network's.
 func (c *Conn) Name() string { return c.stream.Name() }
 
 // Read reads what the peer wrote. It returns [io.EOF] after the peer's Close or

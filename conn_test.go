@@ -171,7 +171,7 @@ func handPeer(ex *exchange.Exchange) *hand {
 		Proof: secure.Prove(secure.NetworkKey("test", nil), secure.Dialer, conn.Binding()),
 	})
 	h.send(pxp.Connect{ID: 1})
-	h.open(pxp.DataStream("test"))
+	h.open(pxp.DataStream)
 	h.receive()
 	h.receive()
 	return h

@@ -47,7 +47,7 @@ var (
 	// ErrVersion1 means that the other end speaks version 1 of the protocol
 	// (npm peer-exchange), and it was dialed by version 2, or version 1 is
 	// refused here (Config.V1).
-	ErrVersion1 = errors.New("exchange: the other end speaks version 1 of the protocol (npm peer-exchange): dial it by that (tcp://host:port?v=1, Connect1), where Config.V1 allows it")
+	ErrVersion1 = errors.New("exchange: the other end speaks version 1 of the protocol (npm peer-exchange): dial it by that (tcp://host:port?v=1, ConnectConfig.Protocol), where Config.V1 allows it")
 
 	// ErrDataOnly means that a named stream was asked for with a peer of version
 	// 1 of the protocol (npm peer-exchange), which has the data stream and no

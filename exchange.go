@@ -30,8 +30,8 @@ const (
 type Exchange struct {
 	// immutable after New
 	network        string
-	dataName       string
 	networkKey     [32]byte
+	private        bool // the network has a secret
 	key            *identity.Key
 	id             identity.ID
 	agent          string
@@ -88,8 +88,8 @@ func New(network string, config *Config) (*Exchange, error) {
 	}
 	ex := &Exchange{
 		network:        network,
-		dataName:       pxp.DataStream(network),
 		networkKey:     secure.NetworkKey(network, cfg.Secret),
+		private:        len(cfg.Secret) > 0,
 		key:            cfg.Identity,
 		id:             cfg.Identity.ID(),
 		agent:          cfg.Agent,
@@ -116,7 +116,7 @@ func New(network string, config *Config) (*Exchange, error) {
 		ex.features = append(ex.features, featureRelay)
 	}
 	ex.features = append(ex.features, ex.transport.Name())
-	if ex.v1 = cfg.V1; len(cfg.Secret) > 0 {
+	if ex.v1 = cfg.V1; ex.private {
 		ex.v1 = V1Refuse
 	}
 	if t, ok := cfg.Transport.(simplePeer); ok && ex.v1 != V1Refuse {
@@ -146,13 +146,7 @@ func (ex *Exchange) Network() string { return ex.network }
 // [ErrClosed], a [*RemoteError] when the other end refuses, a [*LimitError]
 // when Limits.Peers are there, a [*ProtocolError], or the cause of ctx.
 func (ex *Exchange) Connect(ctx context.Context, socket net.Conn) (*Conn, error) {
-	return ex.ConnectTo(ctx, socket, identity.ID{})
-}
-
-// ConnectTo is [Exchange.Connect] for a socket that must lead to the peer id:
-// anybody else is refused with a *secure.IdentityError.
-func (ex *Exchange) ConnectTo(ctx context.Context, socket net.Conn, id identity.ID) (*Conn, error) {
-	return ex.connect(ctx, socket, opening{version: pxp.Version, expect: id})
+	return ex.ConnectWith(ctx, socket, nil)
 }
 
 func (ex *Exchange) connect(ctx context.Context, socket net.Conn, o opening) (*Conn, error) {
@@ -165,7 +159,7 @@ func (ex *Exchange) connect(ctx context.Context, socket net.Conn, o opening) (*C
 	defer cancel()
 	began := time.Now()
 	o.dialer, o.path, o.seen = true, socketPath(socket), seenAt(socket)
-	conn, err := ex.dial(ctx, o.path, func() (*session, error) { return ex.open(ctx, socket, o) })
+	conn, err := ex.dial(ctx, o, func() (*session, error) { return ex.open(ctx, socket, o) })
 	step := StepDone{Step: StepHandshake, Peer: o.expect, Took: time.Since(began), Err: err}
 	if conn != nil {
 		step.Peer = conn.Peer().ID()
@@ -175,12 +169,12 @@ func (ex *Exchange) connect(ctx context.Context, socket net.Conn, o opening) (*C
 }
 
 // dial takes a session from open to peer, as the dialer.
-func (ex *Exchange) dial(ctx context.Context, path Path, open func() (*session, error)) (*Conn, error) {
+func (ex *Exchange) dial(ctx context.Context, o opening, open func() (*session, error)) (*Conn, error) {
 	s, err := open()
 	if err != nil {
 		return nil, err
 	}
-	conn, err := ex.dialSession(ctx, s, path)
+	conn, err := ex.dialSession(ctx, s, o)
 	if err != nil {
 		s.end(err)
 		return nil, err
@@ -188,8 +182,8 @@ func (ex *Exchange) dial(ctx context.Context, path Path, open func() (*session, 
 	return conn, nil
 }
 
-func (ex *Exchange) dialSession(ctx context.Context, s *session, path Path) (*Conn, error) {
-	release, err := ex.reserve(s.remote, path)
+func (ex *Exchange) dialSession(ctx context.Context, s *session, o opening) (*Conn, error) {
+	release, err := ex.reserve(s.remote, o.path)
 	if err != nil {
 		return nil, err
 	}
@@ -198,8 +192,13 @@ func (ex *Exchange) dialSession(ctx context.Context, s *session, path Path) (*Co
 		return nil, s.cause(ctx, err)
 	}
 	var w *waiter
-	if s.version == pxp.Version {
-		w, err = s.connect(ctx) // travels with hello
+	defer func() { w.forget() }()
+	var stream mux.Stream
+	first := o.first
+	if s.version == pxp.Version { // connect and the data stream travel with hello
+		if w, err = s.connect(ctx); err == nil {
+			stream, first, err = s.openData(ctx, first, !ex.private || !o.expect.IsZero())
+		}
 	}
 	if helloErr := s.readHello(ctx); helloErr != nil {
 		return nil, helloErr // the remote's own words, if it has closed
@@ -207,25 +206,22 @@ func (ex *Exchange) dialSession(ctx context.Context, s *session, path Path) (*Co
 	if err != nil {
 		return nil, s.cause(ctx, err)
 	}
-	defer func() { w.forget() }()
 	if !s.start() {
 		return nil, ErrClosed
 	}
-	// Its name is that of the network, so it waits for the remote's proof.
-	stream, openErr := s.mux.Open(ctx, ex.dataName)
-	if openErr == nil && s.version == pxp.Version {
-		_, openErr = stream.Write(nil) // sends the name
-	}
-	if s.version == v1.Version {
-		if w, err = s.connect(ctx); err != nil { // heeded only after the remote's hello
+	if s.version == v1.Version { // connect is heeded only after the remote's hello
+		if stream, err = s.mux.Open(ctx, s.dataStream()); err != nil {
+			return nil, s.cause(ctx, err)
+		}
+		if w, err = s.connect(ctx); err != nil {
 			return nil, s.cause(ctx, err)
 		}
 	}
-	if _, err := w.wait(ctx); err != nil { // says more than openErr
+	if _, err := w.wait(ctx); err != nil {
 		return nil, s.cause(ctx, err)
 	}
-	if openErr != nil {
-		return nil, s.cause(ctx, openErr)
+	if err := writeFirst(ctx, stream, first); err != nil {
+		return nil, s.cause(ctx, err)
 	}
 	peer := ex.peerOf(s)
 	if peer == nil {

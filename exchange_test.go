@@ -95,7 +95,7 @@ func TestNamedStreams(t *testing.T) {
 		if n, err := s.Read(make([]byte, 1)); err == nil || err == io.EOF {
 			t.Errorf("read from a stream nobody listens to: %d, %v; want a reset", n, err)
 		}
-		for _, name := range []string{"pxp", "data:test", "relay:0"} {
+		for _, name := range []string{"pxp", "data", "data:test", "relay:0"} {
 			if _, err := a.Listen(name); err == nil {
 				t.Errorf("Listen(%q) succeeded: the name is reserved", name)
 			}

@@ -225,13 +225,13 @@ func TestConnectToPinned(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		w := newWorld(t)
 		a, b := w.node(), w.node()
-		if _, err := b.ConnectTo(context.Background(), b.dial(a), identity.ID{1}); err == nil {
+		if _, err := b.ConnectWith(context.Background(), b.dial(a), &exchange.ConnectConfig{Peer: identity.ID{1}}); err == nil {
 			t.Error("a peer with another identity than the one asked for was accepted")
 		}
 		if a.NumPeers() != 0 || b.NumPeers() != 0 {
 			t.Error("a peer was admitted")
 		}
-		conn, err := b.ConnectTo(context.Background(), b.dial(a), a.ID())
+		conn, err := b.ConnectWith(context.Background(), b.dial(a), &exchange.ConnectConfig{Peer: a.ID()})
 		if err != nil {
 			t.Fatal(err)
 		}

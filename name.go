@@ -14,7 +14,7 @@ const maxStreamName = 255
 
 // checkName refuses what cannot be the name of an application's stream.
 func checkName(name string) error {
-	if name == pxp.ControlStream || strings.HasPrefix(name, "data:") || strings.HasPrefix(name, "relay:") {
+	if name == pxp.ControlStream || name == pxp.DataStream || strings.HasPrefix(name, "data:") || strings.HasPrefix(name, "relay:") {
 		return fmt.Errorf("exchange: stream name %q is reserved by the protocol: choose another", name)
 	}
 	return checkText("stream name", name, maxStreamName)

@@ -96,8 +96,8 @@ const peerLinger = time.Second
 // listens to shows as a reset at the first Read. OpenStream blocks while
 // Limits.Streams are open that we have opened, control and data included, and
 // when more are opened in a second than Limits.StreamsPerSecond. Names have 1 to 255
-// bytes of UTF-8 without control characters; "pxp", "data:…" and "relay:…"
-// are reserved. A peer of version 1 of the protocol has no streams but the data
+// bytes of UTF-8 without control characters; "pxp", "data", "data:…" and
+// "relay:…" // are reserved. A peer of version 1 of the protocol has no streams but the data
 // stream: [ErrDataOnly].
 func (p *Peer) OpenStream(ctx context.Context, name string) (*Conn, error) {
 	if err := checkName(name); err != nil {

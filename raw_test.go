@@ -178,7 +178,7 @@ func (r *raw) joinAs(h pxp.Hello) mux.Stream {
 	r.t.Helper()
 	r.send(h)
 	r.send(pxp.Connect{ID: r.id()})
-	data, err := r.mux.Open(context.Background(), pxp.DataStream("test"))
+	data, err := r.mux.Open(context.Background(), pxp.DataStream)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func (p *Peer) Reopen(ctx context.Context) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	stream, err := s.mux.Open(ctx, s.ex.dataName)
+	stream, err := s.mux.Open(ctx, s.dataStream())
 	if err != nil {
 		return nil, s.cause(ctx, err)
 	}
@@ -88,7 +88,7 @@ func (p *Peer) reopen1(ctx context.Context) (*Conn, error) {
 		open, cancel = context.WithTimeout(context.Background(), peerLinger)
 		defer cancel()
 	}
-	stream, openErr := s.mux.Open(open, s.ex.dataName)
+	stream, openErr := s.mux.Open(open, s.dataStream())
 	if err == nil {
 		err = openErr
 	}
@@ -121,7 +121,7 @@ func (s *session) connectedAgain1(peer *Peer, m pxp.Connect) error {
 	if err != nil {
 		return s.control.answer(m.ID, errOpenHere)
 	}
-	stream, err := s.mux.Open(s.ctx, ex.dataName)
+	stream, err := s.mux.Open(s.ctx, s.dataStream())
 	if err != nil { // the last one's name is not free yet
 		s.gaveUp()
 		return s.control.answer(m.ID, errOpenHere)

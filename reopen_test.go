@@ -60,7 +60,7 @@ func slowPeers(t *testing.T) (a, b *node, atA, atB *exchange.Peer) {
 	a, b = w.node(), w.node()
 	near, far := memnet.PipeConfig{Delay: 20 * time.Millisecond}.Pipe()
 	go a.serve(far) // ends with the handshake
-	y, err := b.Connect1(context.Background(), near)
+	y, err := b.ConnectWith(context.Background(), near, by1)
 	if err != nil {
 		t.Fatal(err)
 	}

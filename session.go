@@ -69,6 +69,7 @@ type opening struct {
 	path    Path
 	seen    string
 	circuit bool
+	first   []byte // a dialer's; what the data stream begins with
 }
 
 // open runs the handshake over a fresh carrier and opens the control stream. It

@@ -22,7 +22,7 @@ func TestConnsOfShortVisits(t *testing.T) {
 			r := rawDoor(t, v)
 			r.send(r.helloMessage(secure.Dialer, "test", ""))
 			r.send(pxp.Connect{ID: r.id()})
-			data, err := r.mux.Open(context.Background(), pxp.DataStream("test"))
+			data, err := r.mux.Open(context.Background(), pxp.DataStream)
 			if err != nil {
 				t.Fatal(err)
 			}

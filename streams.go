@@ -26,7 +26,7 @@ func (s *session) acceptStreams(peer *Peer) {
 		}
 		name := stream.Name()
 		switch {
-		case name == s.ex.dataName:
+		case name == s.dataStream():
 			s.acceptData(peer, stream)
 		case strings.HasPrefix(name, "relay:"):
 			token, ok := pxp.ParseRelayStream(name)

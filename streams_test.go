@@ -83,7 +83,7 @@ func TestConnOfGonePeer(t *testing.T) {
 // openData opens a data stream by hand.
 func (r *raw) openData() mux.Stream {
 	r.t.Helper()
-	s, err := r.mux.Open(context.Background(), pxp.DataStream("test"))
+	s, err := r.mux.Open(context.Background(), pxp.DataStream)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func rawBeDialed(t *testing.T, socket net.Conn) *raw {
 	expect[pxp.Hello](r)
 	r.send(r.helloMessage(secure.Acceptor, "test", ""))
 	r.send(pxp.Res{ID: expect[pxp.Connect](r).ID})
-	r.acceptStream(pxp.DataStream("test"))
+	r.acceptStream(pxp.DataStream)
 	return r
 }
 

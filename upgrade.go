@@ -176,9 +176,8 @@ func (ex *Exchange) connectChannel(ctx context.Context, inner *session, channel 
 	ctx, cancel := ex.bound(ctx, "connecting to "+inner.remote.Short(), ex.limits.HandshakeTime)
 	defer cancel()
 	path := Path{Carrier: ex.transport.Name(), Via: via}
-	return ex.dial(ctx, path, func() (*session, error) {
-		return ex.openChannel(ctx, inner, channel, opening{dialer: true, path: path})
-	})
+	o := opening{dialer: true, path: path}
+	return ex.dial(ctx, o, func() (*session, error) { return ex.openChannel(ctx, inner, channel, o) })
 }
 
 func (ex *Exchange) openChannel(ctx context.Context, inner *session, channel wrtc.Conn, o opening) (*session, error) {

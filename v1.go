@@ -42,13 +42,6 @@ const featureV2 = "v2"
 // errNotVersion1 is for who dials by version 1 a node that does not speak it.
 var errNotVersion1 = fmt.Errorf("%w by version 1: it speaks version 2, dial it by that (without ?v=1)", ErrNotPXP)
 
-// Connect1 is [Exchange.Connect] by version 1 of the protocol, for a node that
-// is npm peer-exchange. The peer has no identity: nothing proves who it is, and
-// [Peer.ID] is a handle that means something to this exchange only.
-func (ex *Exchange) Connect1(ctx context.Context, socket net.Conn) (*Conn, error) {
-	return ex.connect(ctx, socket, opening{version: v1.Version})
-}
-
 // speaks says whether this exchange takes part in a version.
 func (ex *Exchange) speaks(version int) error {
 	switch {
@@ -106,7 +99,7 @@ func (s *session) connected1(peer *Peer, m pxp.Connect) error {
 	if peer != nil {
 		return s.connectedAgain1(peer, m)
 	}
-	stream, err := s.mux.Open(s.ctx, s.ex.dataName)
+	stream, err := s.mux.Open(s.ctx, s.dataStream())
 	if err != nil {
 		err = &ProtocolError{Peer: s.remote, Code: pxp.CodeDuplicate, Reason: "connects twice", Err: err}
 		_ = s.control.answer(m.ID, err) // the session ends either way

@@ -110,7 +110,7 @@ func TestVersion1EndsAfterHello(t *testing.T) {
 						}
 						theirs.Close()
 					}()
-					if _, err := n.Connect1(context.Background(), ours); err == nil {
+					if _, err := n.ConnectWith(context.Background(), ours, by1); err == nil {
 						t.Error("connected")
 					}
 					<-done
@@ -151,7 +151,7 @@ func TestVersion1StandsForNobody(t *testing.T) {
 		channel := raw1On(t, end)
 		channel.hello()
 		channel.line()
-		if _, err := channel.mux.Open(context.Background(), pxp.DataStream("test")); err != nil {
+		if _, err := channel.mux.Open(context.Background(), "data:test"); err != nil {
 			t.Fatal(err)
 		}
 		_ = channel.say(`["connect","1","test"]`)

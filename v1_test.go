@@ -14,7 +14,7 @@ import (
 // connect1 makes the two nodes peers in version 1.
 func (n *node) connect1(to *node) (ours, theirs *exchange.Conn) {
 	n.t.Helper()
-	ours, err := n.Connect1(context.Background(), n.dial(to))
+	ours, err := n.ConnectWith(context.Background(), n.dial(to), by1)
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -152,13 +152,13 @@ func TestVersion1Refused(t *testing.T) {
 		w := newWorld(t)
 		plain := w.node()
 		for _, refuses := range []*node{w.node(withV1(exchange.V1Refuse)), w.node(withSecret("s"))} {
-			if _, err := plain.Connect1(context.Background(), plain.dial(refuses)); err == nil {
+			if _, err := plain.ConnectWith(context.Background(), plain.dial(refuses), by1); err == nil {
 				t.Error("a node that refuses version 1 took a peer of it")
 			}
 			if err := refuses.refused(); !errors.Is(err, exchange.ErrVersion1) {
 				t.Errorf("refused with %v, want ErrVersion1", err)
 			}
-			if _, err := refuses.Connect1(context.Background(), refuses.dial(plain)); !errors.Is(err, exchange.ErrVersion1) {
+			if _, err := refuses.ConnectWith(context.Background(), refuses.dial(plain), by1); !errors.Is(err, exchange.ErrVersion1) {
 				t.Errorf("dialed by version 1 from a node that refuses it: %v", err)
 			}
 		}
@@ -166,7 +166,7 @@ func TestVersion1Refused(t *testing.T) {
 		if _, err := plain.Connect(context.Background(), plain.dial(only)); err == nil {
 			t.Error("a node of version 1 only took a peer of version 2")
 		}
-		if _, err := plain.Connect1(context.Background(), plain.dial(w.node(inOtherNetwork))); !errors.Is(err, exchange.ErrWrongNetwork) && !errors.Is(err, exchange.ErrLost) {
+		if _, err := plain.ConnectWith(context.Background(), plain.dial(w.node(inOtherNetwork)), by1); !errors.Is(err, exchange.ErrWrongNetwork) && !errors.Is(err, exchange.ErrLost) {
 			t.Errorf("another network: %v", err)
 		}
 	})

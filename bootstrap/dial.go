@@ -15,7 +15,7 @@ import (
 const socketTime = 10 * time.Second
 
 // Dial opens the socket that url names and makes a peer of who is there
-// ([exchange.Exchange.ConnectTo], whose errors it returns wrapped). If url
+// ([exchange.Exchange.ConnectWith], whose errors it returns wrapped). If url
 // has a peer ID anybody else is refused with a *secure.IdentityError.
 //
 // It blocks until the peer is there, for at most 10 s to open the socket and
@@ -44,11 +44,11 @@ func dial(ctx context.Context, ex *exchange.Exchange, u URL) (*exchange.Conn, er
 	if err != nil {
 		return nil, fmt.Errorf("bootstrap: dialing %s: %w", u, err)
 	}
-	connect := func() (*exchange.Conn, error) { return ex.ConnectTo(ctx, socket, u.Peer) }
+	how := &exchange.ConnectConfig{Peer: u.Peer}
 	if u.V1 {
-		connect = func() (*exchange.Conn, error) { return ex.Connect1(ctx, socket) }
+		how.Protocol = 1
 	}
-	conn, err := connect()
+	conn, err := ex.ConnectWith(ctx, socket, how)
 	if err != nil {
 		return nil, fmt.Errorf("bootstrap: connecting to %s: %w", u, err)
 	}

@@ -94,7 +94,7 @@ func (w *web) dial(ctx context.Context, ex *exchange.Exchange, u URL) (*exchange
 	if err != nil {
 		return nil, err
 	}
-	return ex.ConnectTo(ctx, socket, u.Peer)
+	return ex.ConnectWith(ctx, socket, &exchange.ConnectConfig{Peer: u.Peer})
 }
 
 // count returns how often the addresses were dialed.

@@ -351,7 +351,7 @@ func TestHandlerOverTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours, err := b.ConnectTo(t.Context(), socket, a.ID())
+	ours, err := b.ConnectWith(t.Context(), socket, &exchange.ConnectConfig{Peer: a.ID()})
 	if err != nil {
 		t.Fatal(err)
 	}

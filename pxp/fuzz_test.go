@@ -71,7 +71,7 @@ func FuzzParseRelayStream(f *testing.F) {
 	f.Add("relay:00000000000000000000000000000000A")
 	f.Add("relay:0000000000000000000000000000000A")
 	f.Add(ControlStream)
-	f.Add(DataStream("net"))
+	f.Add(DataStream)
 	f.Fuzz(func(t *testing.T, name string) {
 		token, ok := ParseRelayStream(name)
 		if ok != (RelayStream(token) == name) {

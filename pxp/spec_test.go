@@ -351,7 +351,7 @@ func TestSpecNames(t *testing.T) {
 	for _, row := range specTable(t, tables, "6", 0) {
 		got = append(got, row[0])
 	}
-	want = []string{ControlStream, DataStream("<network>"), relayPrefix + "<token>", "any other"}
+	want = []string{ControlStream, DataStream, relayPrefix + "<token>", "any other"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("§6: %q, want %q", got, want)
 	}

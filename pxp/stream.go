@@ -6,17 +6,14 @@ import "encoding/hex"
 // stream of a session (PXP §6).
 const ControlStream = "pxp"
 
-// MaxNetwork is the largest network id in bytes: the name of its data stream has to fit a stream name's 255 bytes.
-const MaxNetwork = 255 - len(dataPrefix)
+// DataStream is the name of the stream that carries application data (PXP §6). It says nothing of the network, so that
+// it may be opened to somebody who has not proved that it knows it.
+const DataStream = "data"
 
-const (
-	dataPrefix  = "data:"
-	relayPrefix = "relay:"
-)
+// MaxNetwork is the largest network id in bytes: in version 1 it is a part of a stream's name.
+const MaxNetwork = 250
 
-// DataStream returns the name of the stream that carries a network's application data (PXP §6). It does not check the
-// network id, which is 1 to [MaxNetwork] bytes.
-func DataStream(network string) string { return dataPrefix + network }
+const relayPrefix = "relay:"
 
 // RelayStream returns the name of the stream that becomes one half of a circuit: "relay:" and the token as 32 lower-case
 // hexadecimal digits (PXP §6).

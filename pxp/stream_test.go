@@ -11,12 +11,6 @@ func TestStreamNames(t *testing.T) {
 	if got, want := RelayStream(token), "relay:00010aff000000000000000000000010"; got != want {
 		t.Errorf("RelayStream = %q, want %q", got, want)
 	}
-	if got, want := DataStream("my-network"), "data:my-network"; got != want {
-		t.Errorf("DataStream = %q, want %q", got, want)
-	}
-	if n := len(DataStream(strings.Repeat("x", MaxNetwork))); n != 255 {
-		t.Errorf("the longest data stream's name is %d bytes, want 255", n)
-	}
 	if got, ok := ParseRelayStream(RelayStream(token)); !ok || got != token {
 		t.Errorf("ParseRelayStream = %x, %v, want %x", got[:], ok, token[:])
 	}

@@ -10,9 +10,12 @@ type Connect struct {
 	// Nonce is that of the answer.
 	Nonce Nonce
 
-	// Network is the network's name; the stream is named "data:" and it.
+	// Network is the network's name; the stream is its [DataStream].
 	Network string
 }
+
+// DataStream is the name of the stream that carries a network's application data.
+func DataStream(network string) string { return "data:" + network }
 
 // Command returns "connect".
 func (Connect) Command() string { return commandConnect }
