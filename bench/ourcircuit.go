@@ -202,7 +202,7 @@ func (p *manual) admit(conn *secure.Conn) (err error) {
 	if err := p.send(hello); err != nil {
 		return err
 	}
-	data, err := p.mux.Open(context.Background(), pxp.DataStream(network))
+	data, err := p.mux.Open(context.Background(), pxp.DataStream)
 	if err != nil {
 		return err
 	}
