@@ -35,8 +35,9 @@ func (ex *Exchange) goodbye(ctx context.Context) {
 }
 
 // Close ends the exchange at once: every session, stream, listener and
-// goroutine of it. It returns when nothing is left. Calls under way return
-// [ErrClosed]. It is idempotent, and must not be called from Config.OnEvent.
+// goroutine of it. It returns when nothing is left. A channel with npm
+// peer-exchange that is about to open can hold it up for 4 s, see
+// [Exchange.GetNewPeer]. Calls under way return [ErrClosed]. It is idempotent, and must not be called from Config.OnEvent.
 func (ex *Exchange) Close() error {
 	ex.beginClosing()
 	ex.mu.Lock()

@@ -105,7 +105,10 @@ const (
 // takes longer than a second.
 //
 // It blocks until a peer is met, everybody was tried, or ctx is done, and
-// leaves nothing running. Every part has a limit of its own (Limits.RequestTime,
+// leaves nothing running. A channel with npm peer-exchange that is about to open
+// when ctx ends may have to open first, because the other end can crash
+// otherwise: the return then takes up to 2 s for each of its two steps (PXP
+// §16.10). Every part has a limit of its own (Limits.RequestTime,
 // HandshakeTime, UpgradeTime). Asking one peer more often than once in
 // Limits.QueryEvery waits for that time.
 //

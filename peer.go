@@ -76,7 +76,8 @@ func (p *Peer) Done() <-chan struct{} { return p.s.ctx.Done() }
 func (p *Peer) Err() error { return p.s.err() }
 
 // Close ends the session with the peer, and all its streams with it. It waits
-// until what they have written is on its way, for a second at most. Closing a
+// until what they have written is on its way, for a second at most, and in
+// version 1 until a channel that is new has been open for 200 ms. Closing a
 // Conn does not end the session; this does.
 func (p *Peer) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), peerLinger)
