@@ -12,6 +12,7 @@ require (
 	github.com/pion/interceptor v0.1.48
 	github.com/pion/transport/v4 v4.1.0
 	github.com/pion/webrtc/v4 v4.2.20
+	go.uber.org/goleak v1.3.0
 )
 
 require (

@@ -28,6 +28,13 @@ var goals = []goal{
 	{"streams a second, 16 at once, against go-libp2p's best over TCP", "streams", true, 1.3, "", against("16 at once", libp2pTCP...), ""},
 	{"circuit, 32 KiB writes, against libp2p's as shipped", "circuit", true, 2, "", against(rateColumn(32<<10), libp2pCircuit{libp2pRelayBuffer}.name()), costColumn(32 << 10)},
 	{"circuit, 128 KiB writes, against libp2p's as shipped", "circuit", true, 2, "", against(rateColumn(128<<10), libp2pCircuit{libp2pRelayBuffer}.name()), costColumn(128 << 10)},
+	{"40 ms, one stream", "delay", true, 200, "MiB/s", value(ours{}.name(), farColumn(near40, "one stream")), ""},
+	{"40 ms, Connect to the first byte back", "delay", false, 3.1, "round trips", value(ours{}.name(), farColumn(near40, "set-up")), ""},
+	{"40 ms, GetNewPeer to the first byte back", "meetfar", false, 9, "round trips", value(ourWebRTC{}.name(), "median"), ""},
+	{"40 ms, GetNewPeer, the longest", "meetfar", false, 1000, "ms", worst(ourWebRTC{}.name(), "most"), ""},
+	{"GetNewPeer against two PeerConnections of the same settings", "meet", false, 3, "", against("median", pionTuned.label), ""},
+	{"idle TCP peer, heap and stack, against go-libp2p's", "memory", false, 0.8, "", against("heap and stack", libp2pTCP...), ""},
+	{"allocations for a write of 32 KiB", "codec", false, 0.1, "", value(write32, "allocations"), ""},
 }
 
 var libp2pTCP = []string{libp2pNoise.label, libp2pTLS.label}
@@ -66,6 +73,16 @@ func value(row, name string) func(*result) (float64, string) {
 	return func(r *result) (float64, string) {
 		if found := r.row(row); found != nil {
 			return found.of(r.column(name)).median, ""
+		}
+		return math.NaN(), ""
+	}
+}
+
+// worst is the most of a cell.
+func worst(row, name string) func(*result) (float64, string) {
+	return func(r *result) (float64, string) {
+		if found := r.row(row); found != nil {
+			return found.of(r.column(name)).max, ""
 		}
 		return math.NaN(), ""
 	}

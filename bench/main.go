@@ -10,7 +10,9 @@ import (
 )
 
 // measurements are all, in the order in which they are told.
-var measurements = []measurement{streamRate{}, circuitRate{}, roundTrip{}, streamsRate{}, setUp{}}
+var measurements = []measurement{
+	streamRate{}, circuitRate{}, roundTrip{}, streamsRate{}, setUp{}, meeting{}, farAway{}, distantMeeting{}, memory{}, codecCost{},
+}
 
 func main() {
 	if err := command(os.Args[1:], os.Stdout, os.Stderr); err != nil {
@@ -24,6 +26,8 @@ func command(args []string, out, progress io.Writer) error {
 		switch args[0] {
 		case "report":
 			return rewrite(args[1:])
+		case memoryAccept, memoryDial:
+			return memoryCommand(args, out)
 		case "plot":
 			return plotAll(args[1:])
 		}

@@ -42,8 +42,8 @@ type number float64
 
 func (n number) missing() bool { return math.IsNaN(float64(n)) }
 
-// MarshalJSON writes four significant digits, or null.
-func (n number) MarshalJSON() ([]byte, error) {
+// MarshalJSON writes five significant digits, or null.
+func (n number) MarshalJSON() ([]byte, error) { //nolint:unparam // a json.Marshaler
 	if n.missing() || math.IsInf(float64(n), 0) {
 		return []byte("null"), nil
 	}

@@ -54,8 +54,13 @@ func show(f float64) string {
 	if math.IsNaN(f) {
 		return "-"
 	}
+	if f == 0 {
+		return "0"
+	}
 	if math.Abs(f) >= 100 {
 		return strconv.FormatFloat(f, 'f', 0, 64)
 	}
 	return strconv.FormatFloat(f, 'f', max(0, 2-int(math.Floor(math.Log10(math.Max(math.Abs(f), 0.01))))), 64)
 }
+
+var nan = math.NaN()

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+// farAway is question 6: what is left when the other end is far away?
+type farAway struct{}
+
+const near40 = 40 * time.Millisecond
+
+var roundTripTimes = []time.Duration{near40, 100 * time.Millisecond}
+
+func farColumn(rtt time.Duration, what string) string { return fmt.Sprintf("%v, %s", rtt, what) }
+
+func (farAway) about() result {
+	r := result{
+		Name: "delay",
+		Asks: "What do one stream and eight carry when a round trip takes 40 or 100 ms, and how many round trips pass until the first byte came back?",
+		Notes: []string{
+			"A line in this process that delays and does not limit, under TCP (delaytcp.go) and under ICE (delayudp.go); it takes CPU time of its own.",
+			"32 KiB writes, after the window has had 40 round trips, and 2 s at least, to grow. " +
+				"Set-up: median of 5.",
+			"Round trips count from dialing, the TCP handshake included; GetNewPeer begins with all three linked and the line between all of them.",
+		},
+		Base: ours{}.name(),
+	}
+	for _, rtt := range roundTripTimes {
+		r.Columns = append(r.Columns,
+			column{Name: farColumn(rtt, "one stream"), Unit: "MiB/s", Higher: true},
+			column{Name: farColumn(rtt, "eight"), Unit: "MiB/s", Higher: true},
+			column{Name: farColumn(rtt, "set-up"), Unit: "round trips"})
+	}
+	return r
+}
+
+func (farAway) rows(e effort) []row {
+	var rows []row
+	for _, c := range []contender{ours{}, libp2pNoise, libp2pTLS, hashicorp{}, plain{}} {
+		rows = append(rows, row{c.name(), func() ([]float64, error) { return atDistance(c, e, true) }})
+	}
+	return rows
+}
+
+func atDistance(c contender, e effort, streams bool) ([]float64, error) {
+	var out []float64
+	for _, rtt := range roundTripTimes {
+		l := line{delay: rtt / 2}
+		warm := max(2*time.Second, 40*rtt)
+		if e.quick {
+			warm = 0
+		}
+		rate, _, err := flow(c, l, 32<<10, 1, warm, max(e.time, 4*rtt))
+		if err != nil {
+			return nil, err
+		}
+		eight := nan
+		if _, one := c.(plain); !one && streams {
+			if eight, _, err = flow(c, l, 32<<10, 8, warm, max(e.time, 4*rtt)); err != nil {
+				return nil, err
+			}
+		}
+		tries := 5
+		if e.quick {
+			tries = 1
+		}
+		each, err := setUps(c, l, tries)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, rate, eight, quantile(each, 0.5)/float64(rtt.Microseconds()))
+	}
+	return out, nil
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain is also the process that a measurement of memory starts.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && (os.Args[1] == memoryAccept || os.Args[1] == memoryDial) {
+		if err := memoryCommand(os.Args[1:], os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "error:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// TestEachMeasures runs every measurement once, as shortly as can be: whether
+// it works, not what comes out.
+func TestEachMeasures(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes most of a minute")
+	}
+	for _, m := range measurements {
+		t.Run(m.about().Name, func(t *testing.T) {
+			r := run(m, quickEffort, nil)
+			if len(r.Rows) == 0 {
+				t.Fatal("no rows")
+			}
+			if base := r.Base; base != "" && r.row(base) == nil {
+				t.Errorf("no row is called %q, which is the base", base)
+			}
+			for _, row := range r.Rows {
+				if len(row.Failed) > 0 {
+					t.Errorf("%s: %s", row.Name, row.Failed)
+					continue
+				}
+				checkSamples(t, &r, &row)
+			}
+		})
+	}
+}
+
+// checkSamples wants numbers that are above 0, except where columns have no
+// ratio or nothing was measured.
+func checkSamples(t *testing.T, r *result, row *rowResult) {
+	measured := 0
+	for c, col := range r.Columns {
+		for _, x := range row.Samples[c] {
+			if x.missing() {
+				continue
+			}
+			measured++
+			if x < 0 || x == 0 && !col.Plain {
+				t.Errorf("%s: %s is %v", row.Name, col.Name, x)
+			}
+		}
+	}
+	if measured == 0 {
+		t.Errorf("%s: nothing was measured", row.Name)
+	}
+}
+
+func TestGoalsAreMeasured(t *testing.T) {
+	for _, g := range goals {
+		chosen, err := choose(g.measurement)
+		if err != nil {
+			t.Errorf("%s: %v", g.what, err)
+			continue
+		}
+		r := run(pretend{chosen[0]}, effort{rounds: 1}, nil)
+		if measured, _ := g.of(&r); measured != 1 && measured != 2 {
+			t.Errorf("%s: %v is measured of a table full of 2", g.what, measured)
+		}
+	}
+}
+
+// pretend is a measurement that finds 2 everywhere.
+type pretend struct{ measurement }
+
+func (p pretend) rows(e effort) []row {
+	rows := p.measurement.rows(e)
+	for i := range rows {
+		rows[i].once = func() ([]float64, error) {
+			sample := make([]float64, len(p.about().Columns))
+			for c := range sample {
+				sample[c] = 2
+			}
+			return sample, nil
+		}
+	}
+	return rows
+}
+
+func TestChoose(t *testing.T) {
+	if all, err := choose(""); err != nil || len(all) != len(measurements) {
+		t.Errorf("nothing named: %d, %v", len(all), err)
+	}
+	if two, err := choose("setup,stream"); err != nil || len(two) != 2 || two[0].about().Name != "setup" {
+		t.Errorf("two named: %v, %v", two, err)
+	}
+	if _, err := choose("stream,speed"); err == nil {
+		t.Error("no error for a measurement that is none")
+	}
+}
