@@ -2,9 +2,9 @@ package exchange
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -48,8 +48,9 @@ func (ex *Exchange) answerGetPeers(asker *Peer, m pxp.GetPeers) error {
 	res := pxp.Res{ID: m.ID}
 	for _, p := range ex.sample(asker, min(m.Max, ex.limits.Candidates)) {
 		s := ex.slots.add(asker, p, ex.limits.TokenLife, ex.limits.Tokens)
-		c := pxp.Candidate{Peer: p.ID(), Token: s.token}
-		if meetVersion(asker, p) == v1.Version {
+		version := meetVersion(asker, p)
+		c := pxp.Candidate{Peer: nameOf(p, version), Token: s.token}
+		if version == v1.Version {
 			c.Protocol = v1.Version
 		}
 		res.Candidates = append(res.Candidates, c)
@@ -80,15 +81,25 @@ func canMeet(a, b *Peer) bool {
 	return a.s.version == b.s.version || a.s.offers(featureV1) && b.s.offers(featureV1)
 }
 
-// meetVersion is the version in which two peers of ours can meet. With one of
-// each we know neither's identity to both: they meet in version 1.
+// meetVersion is the version in which two peers of ours can meet: the second if
+// both speak it, by whichever they are connected to us.
 func meetVersion(a, b *Peer) int {
-	switch {
-	case a.s.version == pxp.Version && b.s.version == pxp.Version,
-		a.s.version == v1.Version && b.s.version == v1.Version && a.s.offers(featureV2) && b.s.offers(featureV2):
-		return pxp.Version
+	for _, p := range []*Peer{a, b} {
+		if p.s.version == v1.Version && !p.s.offers(featureV2) {
+			return v1.Version
+		}
 	}
-	return v1.Version
+	return pxp.Version
+}
+
+// nameOf is what we call a peer to one that meets it in a version. We do not know
+// who came by version 1: in version 2, where an identity is expected, it has no
+// name (PXP §16.12).
+func nameOf(p *Peer, version int) identity.ID {
+	if version == pxp.Version && p.s.version == v1.Version {
+		return identity.ID{}
+	}
+	return p.ID()
 }
 
 // How GetNewPeer overlaps its attempts: one that is slow does not hold up the
@@ -336,21 +347,40 @@ func (ex *Exchange) query(ctx context.Context, relay *Peer) error {
 	return nil
 }
 
-// unmet leaves out as many of a relay's candidates as we have met through it, if
-// it is of version 1: its tokens say nothing of whom they lead to, and to take
-// all of them would be to meet the same peers again and again. ex.mu is held.
+// unmet leaves out as many of the candidates that a relay does not name as we
+// have of them: their tokens say nothing of whom they lead to, and to take all of
+// them would be to meet the same peers again and again. A relay of version 1 names
+// nobody. ex.mu is held.
 func (ex *Exchange) unmet(relay *Peer, all []pxp.Candidate) []pxp.Candidate {
-	if relay.s.version != v1.Version {
-		return all
-	}
-	met := 0
-	for _, p := range ex.peers {
-		if p.s.path.Via == relay.ID() {
-			met++
+	have := 0
+	for id, p := range ex.peers {
+		_, behind := relay.behind[id]
+		if behind || relay.s.version == v1.Version && p.s.version == v1.Version && p.s.path.Via == relay.ID() {
+			have++
 		}
 	}
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	return all[:max(len(all)-met, 0)]
+	return slices.DeleteFunc(all, func(c pxp.Candidate) bool {
+		if have == 0 || relay.s.version != v1.Version && !identity.ID(c.Peer).IsZero() {
+			return false
+		}
+		have--
+		return true
+	})
+}
+
+// metBehind notes who it was that a relay introduced without knowing it, whether
+// or not we want it.
+func (ex *Exchange) metBehind(relay *Peer, id identity.ID) {
+	ex.mu.Lock()
+	defer ex.mu.Unlock()
+	if relay.behind == nil {
+		relay.behind = make(map[identity.ID]struct{})
+	}
+	relay.behind[id] = struct{}{}
+	if len(relay.behind) > 2*ex.limits.Peers { // only peers count
+		maps.DeleteFunc(relay.behind, func(id identity.ID, _ struct{}) bool { return ex.peers[id] == nil })
+	}
 }
 
 // candidate is what a relay's word means to us, if we can follow it.
@@ -361,12 +391,15 @@ func (ex *Exchange) candidate(via *Peer, c pxp.Candidate) (candidate, bool) {
 	}
 	switch {
 	case via.s.version == v1.Version: // names nobody: the token is all there is
-		known.id, known.expect = handleOf(via, sha256.Sum256(c.Token[:])), identity.ID{}
+		known.id, known.expect = handleByToken(via, c.Token), identity.ID{}
 		if ex.v1 == V1Only { // who speaks version 2 behind such a relay speaks 1, too
 			known.protocol = v1.Version
 		}
-	case identity.ID(c.Peer).IsZero(): // would be anybody
-		return known, false
+	case identity.ID(c.Peer).IsZero(): // whoever speaks version 2; it proves who it is
+		if known.protocol != pxp.Version || !ex.meetsUnnamed() {
+			return known, false
+		}
+		known.id = handleByToken(via, c.Token)
 	case known.protocol == v1.Version:
 		known.id, known.expect = handleOf(via, c.Peer), identity.ID{}
 	}

@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"context"
-	"crypto/sha256"
 	"sync"
 	"time"
 
@@ -17,11 +16,10 @@ import (
 
 // answerIncoming is the candidate's part: somebody wants to meet us through via.
 func (ex *Exchange) answerIncoming(via *Peer, m pxp.Incoming) error {
-	from := identity.ID(m.From)
-	if via.s.version == v1.Version { // does not say who it is
-		from = handleOf(via, sha256.Sum256(m.Token[:]))
+	from, o, err := ex.introduced(via, m)
+	if err == nil {
+		err = ex.mayMeet(from)
 	}
-	err := ex.mayMeet(from)
 	var leave func()
 	if err == nil {
 		leave, err = ex.meetings.enter(via, from)
@@ -36,7 +34,7 @@ func (ex *Exchange) answerIncoming(via *Peer, m pxp.Incoming) error {
 	// Bounded by Limits.Meetings; every part of it has a time limit.
 	started := ex.spawn(func() {
 		defer leave()
-		if err := ex.beMet(via, from, m.Token); err != nil {
+		if err := ex.beMet(via, from, m.Token, o); err != nil {
 			ex.log.Info("meeting failed", "peer", from, "via", via.ID(), "error", err)
 		}
 	})
@@ -45,6 +43,29 @@ func (ex *Exchange) answerIncoming(via *Peer, m pxp.Incoming) error {
 		return ErrClosed
 	}
 	return nil
+}
+
+// introduced is what a relay's word about an asker means: whom to take it for
+// until it has proved who it is, and how to open the circuit session. In version
+// 2 that must lead to whom the relay named, or to anybody if it cannot know; in
+// version 1 the name is hashed, since nothing proves it.
+func (ex *Exchange) introduced(via *Peer, m pxp.Incoming) (from identity.ID, o opening, err error) {
+	o = opening{circuit: true, path: Path{Carrier: CarrierRelay, Via: via.ID()}}
+	from = m.From
+	switch {
+	case via.s.version == v1.Version:
+		from = handleByToken(via, m.Token)
+		o.handle, o.strange = from, via
+	case from.IsZero():
+		if !ex.meetsUnnamed() {
+			return from, o, ErrRefused
+		}
+		from = handleByToken(via, m.Token)
+		o.version, o.strange = pxp.Version, via
+	default:
+		o.expect, o.handle = from, handleOf(via, from)
+	}
+	return from, o, nil
 }
 
 // meetings counts the circuits that we are the target of, in all and for each
@@ -91,20 +112,24 @@ func (m *meetings) enter(via *Peer, from identity.ID) (leave func(), err error) 
 }
 
 func (ex *Exchange) mayMeet(from identity.ID) error {
+	if ex.refuseIncoming {
+		return ErrRefused
+	}
+	return ex.mayHave(from)
+}
+
+// mayHave says whether there is a place for one more peer, id.
+func (ex *Exchange) mayHave(id identity.ID) error {
 	ex.mu.Lock()
 	defer ex.mu.Unlock()
 	switch {
 	case ex.closing:
 		return ErrClosed
-	case ex.refuseIncoming:
-		return ErrRefused
-	case from.IsZero(): // would be anybody
-		return ErrRefused
-	case from == ex.id:
+	case id == ex.id:
 		return ErrSelf
-	case ex.peers[from] != nil:
+	case ex.peers[id] != nil:
 		return ErrConnected
-	case ex.full(from):
+	case ex.full(id):
 		return &LimitError{Limit: "Peers", Max: int64(ex.limits.Peers)}
 	}
 	return nil
@@ -112,8 +137,8 @@ func (ex *Exchange) mayMeet(from identity.ID) error {
 
 // beMet opens our end of the circuit and goes through the same steps as meet,
 // as the acceptor. The new peer's data stream goes to the listener.
-func (ex *Exchange) beMet(via *Peer, from identity.ID, token pxp.Token) error {
-	inner, err := ex.acceptCircuit(via, from, token)
+func (ex *Exchange) beMet(via *Peer, from identity.ID, token pxp.Token, o opening) error {
+	inner, err := ex.acceptCircuit(via, from, token, o)
 	if err != nil {
 		return err
 	}
@@ -135,7 +160,7 @@ func (ex *Exchange) beMet(via *Peer, from identity.ID, token pxp.Token) error {
 	return nil
 }
 
-func (ex *Exchange) acceptCircuit(via *Peer, from identity.ID, token pxp.Token) (*session, error) {
+func (ex *Exchange) acceptCircuit(via *Peer, from identity.ID, token pxp.Token, o opening) (*session, error) {
 	ctx, cancel := ex.bound(context.Background(), "being met by "+from.Short()+" through "+via.ID().Short(), ex.limits.HandshakeTime)
 	defer cancel()
 	stream, err := via.s.mux.Open(ctx, via.s.relayStream(token))
@@ -146,28 +171,7 @@ func (ex *Exchange) acceptCircuit(via *Peer, from identity.ID, token pxp.Token) 
 		stream.Reset()
 		return nil, via.s.cause(ctx, err)
 	}
-	return ex.circuitSession(ctx, stream, opening{
-		expect: expectOf(via, from), handle: handleBy(via, from), circuit: true,
-		path: Path{Carrier: CarrierRelay, Via: via.ID()},
-	})
-}
-
-// handleBy is the handle for somebody of version 1 whom via brings. What a relay
-// of version 2 names may be somebody's identity, one of version 1 names a handle.
-func handleBy(via *Peer, named identity.ID) identity.ID {
-	if via.s.version == v1.Version {
-		return named
-	}
-	return handleOf(via, named)
-}
-
-// expectOf is whom an inner session must lead to. A relay of version 1 does not
-// know its peers: whoever it is proves in version 2 who that is.
-func expectOf(via *Peer, named identity.ID) identity.ID {
-	if via.s.version == v1.Version {
-		return identity.ID{}
-	}
-	return named
+	return ex.circuitSession(ctx, stream, o)
 }
 
 func (ex *Exchange) acceptChannel(inner *session, via identity.ID) (*Conn, error) {

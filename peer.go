@@ -16,6 +16,9 @@ type Peer struct {
 	s     *session
 	since time.Time
 	rates *peerRates
+
+	// Whom it introduced without knowing who they are; guarded by ex.mu.
+	behind map[identity.ID]struct{}
 }
 
 func newPeer(s *session) *Peer {

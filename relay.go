@@ -228,7 +228,7 @@ func (ex *Exchange) circuit(asker *Peer, s *slot, id uint32) {
 	askCtx, cancelAsk := context.WithTimeoutCause(ctx, ex.limits.RequestTime/2, timeout("reaching the candidate", ex.limits.RequestTime/2))
 	defer cancelAsk()
 	_, err := target.s.control.request(askCtx, func(id uint32) pxp.Message {
-		return pxp.Incoming{ID: id, Token: far.token, From: asker.ID()}
+		return pxp.Incoming{ID: id, Token: far.token, From: nameOf(asker, meetVersion(asker, target))}
 	})
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errUnreachable, err)

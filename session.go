@@ -63,13 +63,14 @@ type session struct {
 // opening is what open needs to know.
 type opening struct {
 	dialer  bool
-	version int         // that a dialer speaks; an acceptor finds out
+	version int         // that a dialer speaks, or an acceptor insists on; 0: the acceptor finds out
 	expect  identity.ID // in version 2; zero: anybody
 	handle  identity.ID // in version 1; zero: a new one
 	path    Path
 	seen    string
 	circuit bool
 	first   []byte // a dialer's; what the data stream begins with
+	strange *Peer  // the relay that introduced the remote, if it did not say who it is
 }
 
 // open runs the handshake over a fresh carrier and opens the control stream. It
@@ -87,10 +88,14 @@ func (ex *Exchange) open(ctx context.Context, carrier net.Conn, o opening) (*ses
 
 func (ex *Exchange) openSecure(ctx context.Context, carrier net.Conn, o opening) (*session, error) {
 	if !o.dialer {
-		var err error
-		if o.version, err = readPreamble(carrier); err != nil {
+		version, err := readPreamble(carrier)
+		if err != nil {
 			return nil, err
 		}
+		if o.version == pxp.Version && version == v1.Version {
+			return nil, fmt.Errorf("%w: it was introduced as a node of version 2", ErrVersion1)
+		}
+		o.version = version
 	}
 	if err := ex.speaks(o.version); err != nil {
 		if !o.dialer && o.version == pxp.Version { // tells the dialer what we speak

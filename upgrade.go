@@ -80,10 +80,14 @@ func (ex *Exchange) dialCircuit(ctx context.Context, c candidate) (*session, err
 	if err != nil {
 		return nil, relay.cause(ctx, err)
 	}
-	s, err := ex.circuitSession(ctx, stream, opening{
+	o := opening{
 		dialer: true, version: c.protocol, expect: c.expect, handle: c.id, circuit: true,
 		path: Path{Carrier: CarrierRelay, Via: c.via.ID()},
-	})
+	}
+	if c.expect.IsZero() {
+		o.strange = c.via
+	}
+	s, err := ex.circuitSession(ctx, stream, o)
 	if err != nil {
 		// The end of the stream can overtake the relay's answer, which says why.
 		t := time.NewTimer(refusalTime)
@@ -108,6 +112,12 @@ func (ex *Exchange) circuitSession(ctx context.Context, stream net.Conn, o openi
 		return nil, err
 	}
 	hello := func() error {
+		if o.strange != nil && s.version == pxp.Version { // only now it is known who it is
+			ex.metBehind(o.strange, s.remote)
+			if err := ex.mayHave(s.remote); err != nil {
+				return err
+			}
+		}
 		if o.dialer {
 			if err := s.sendHello(); err != nil {
 				return err

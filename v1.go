@@ -200,6 +200,16 @@ func anonymous() (id identity.ID) {
 	return id
 }
 
+// meetsUnnamed says whether we meet those of whom a relay of version 2 does not
+// know who they are. Only nodes that speak both versions come to be such, and are
+// named to such (PXP §16.12).
+func (ex *Exchange) meetsUnnamed() bool { return ex.transport1 != nil && ex.v1 == V1Accept }
+
+// handleByToken is handleOf for somebody whom the relay did not name.
+func handleByToken(via *Peer, token pxp.Token) identity.ID {
+	return handleOf(via, sha256.Sum256(token[:]))
+}
+
 // handleOf returns the handle for a peer of version 1 that a relay named so. It
 // is the same each time, so that whom we have is not met again, and it is
 // nobody's identity, whatever the relay says.

@@ -59,8 +59,8 @@ func TestMeetAcrossVersions(t *testing.T) {
 		want             int // of the session between them; 0: none
 	}{
 		{"2 and 2", both, both, 2, 2, 2},
-		{"2 by 1 and 2", both, both, 1, 2, 1}, // neither learns who the other is
-		{"2 and 2 by 1", both, both, 2, 1, 1},
+		{"2 by 1 and 2", both, both, 1, 2, 2}, // the relay knows one of them
+		{"2 and 2 by 1", both, both, 2, 1, 2},
 		{"2 by 1 and 2 by 1", both, both, 1, 1, 2}, // they find out that they both speak 2
 		{"1 and 1", only, only, 1, 1, 1},
 		{"1 and 2", only, both, 1, 2, 1},
@@ -89,14 +89,15 @@ func TestMeetAcrossVersions(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				exchangeBytes(t, atC, b.accept())
+				atB := b.accept()
+				exchangeBytes(t, atC, atB)
 				if v := atC.Peer().Protocol(); v != tt.want {
 					t.Errorf("met in version %d, want %d", v, tt.want)
 				}
 				if a.NumPeers() != 2 {
 					t.Errorf("the relay has %d peers left, want both", a.NumPeers())
 				}
-				if v := atC.Peer().Protocol(); v == 2 && atC.Peer().ID() != b.ID() {
+				if v := atC.Peer().Protocol(); v == 2 && (atC.Peer().ID() != b.ID() || atB.Peer().ID() != c.ID()) {
 					t.Error("met somebody else")
 				}
 			})

@@ -74,6 +74,33 @@ func TestBothVersions(t *testing.T) {
 		t.Errorf("a node that refuses version 1: %v", err)
 	}
 	allAlive(t, listener, first, second, both, refuses, closed)
+
+	// Two that speak version 2 meet in it also when one of them came by version 1.
+	for _, which := range []string{"asker", "candidate"} {
+		t.Run(which+" by version 1", func(t *testing.T) {
+			relay := golang.start(ctx, t, Options{Name: "relay", Network: "n"})
+			url := do(ctx, t, relay, Command{Command: "listen", Transport: "tcp"}).URL
+			asker := golang.start(ctx, t, Options{Name: "asker", Network: "n"})
+			candidate := golang.start(ctx, t, Options{Name: "candidate", Network: "n", Echo: true})
+			for _, p := range []*Process{candidate, asker} {
+				by := url
+				if p.name == which {
+					by += "?v=1"
+				}
+				if _, err := join(ctx, p, by); err != nil {
+					t.Fatal(err)
+				}
+			}
+			e := do(ctx, t, asker, Command{Command: "getNewPeer"})
+			if e.Protocol != 2 || e.Carrier != "webrtc" {
+				t.Errorf("met as %+v, want version 2", e)
+			}
+			if err := pass(ctx, asker, e.Stream, asker, e.Stream, 1, 100_000, 0); err != nil {
+				t.Error(err)
+			}
+			checkPeers(ctx, t, relay, 2)
+		})
+	}
 }
 
 // followAll has an original meet everybody that it is offered, which must be as many as want. The others are the originals

@@ -197,14 +197,6 @@ func (d *decoder) bin(field string, dst []byte) {
 	copy(dst, d.content(field, len(dst), true))
 }
 
-// peer reads a peer ID into dst.
-func (d *decoder) peer(field string, dst *[PeerSize]byte) {
-	d.bin(field, dst[:])
-	if d.err == nil && *dst == ([PeerSize]byte{}) {
-		d.failf(field, zeroPeer)
-	}
-}
-
 // content reads the header of a string or byte string and returns its contents, a part of body: at most max bytes, or
 // exactly max.
 func (d *decoder) content(field string, max int, exactly bool) []byte {

@@ -118,11 +118,3 @@ func (e *encoder) bin(field string, p []byte) {
 		e.buf = append(e.buf, p...)
 	}
 }
-
-// peer writes a peer ID.
-func (e *encoder) peer(field string, id *[PeerSize]byte) {
-	if *id == ([PeerSize]byte{}) {
-		e.failf(field, zeroPeer)
-	}
-	e.bin(field, id[:])
-}

@@ -3,9 +3,6 @@ package pxp
 // PeerSize is the length of a peer ID in bytes: an Ed25519 public key.
 const PeerSize = 32
 
-// zeroPeer is what is wrong with a peer ID of zeros only: it is nobody's, and in package exchange it stands for anybody.
-const zeroPeer = "all zeros, want a peer ID"
-
 // Incoming is what a relay asks a candidate when another of its peers wants to meet it (PXP §8.4). The candidate answers
 // with a [Res] and, when that is [CodeOK], opens the stream [RelayStream](token) to the relay.
 //
@@ -15,7 +12,7 @@ const zeroPeer = "all zeros, want a peer ID"
 //	type     uint  4
 //	id       uint  1 to 4294967295
 //	token    bin   16 bytes exactly
-//	from     bin   32 bytes exactly, not all zeros
+//	from     bin   32 bytes exactly
 //
 // At most 59 bytes as written here. Malformed: the receiver sends bye [CodeProtocol] and closes. Not wanted: res
 // [CodeRefused].
@@ -26,8 +23,9 @@ type Incoming struct {
 	// Token is fresh, and not the one that the asker has.
 	Token Token
 
-	// From is the asker's peer ID by the relay's word; not zero. The session through the circuit proves it or not, one of
-	// version 1 never: there it is a handle that the relay made up.
+	// From is the asker's peer ID by the relay's word. The session through the circuit proves it or not, one of version 1
+	// never: there it is a handle that the relay made up. Zero: the asker speaks version 2 and the relay does not know who
+	// it is (PXP §16.12).
 	From [PeerSize]byte
 }
 
@@ -37,7 +35,7 @@ func (Incoming) Type() Type { return TypeIncoming }
 func (m Incoming) encode(e *encoder) {
 	e.head(m.ID, isRequest, 2)
 	e.bin("token", m.Token[:])
-	e.peer("from", &m.From)
+	e.bin("from", m.From[:])
 }
 
 func decodeIncoming(d *decoder, id uint32) Incoming {
@@ -45,6 +43,6 @@ func decodeIncoming(d *decoder, id uint32) Incoming {
 	d.need(2)
 	m := Incoming{ID: id}
 	d.bin("token", m.Token[:])
-	d.peer("from", &m.From)
+	d.bin("from", m.From[:])
 	return m
 }

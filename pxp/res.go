@@ -10,7 +10,7 @@ package pxp
 //	code        uint   0 to 65535
 //	reason      str    256 bytes
 //	candidates  array  8 arrays
-//	  peer      bin    32 bytes exactly, not all zeros
+//	  peer      bin    32 bytes exactly
 //	  token     bin    16 bytes exactly
 //	  protocol  uint   0 to 255; may be missing
 //
@@ -33,8 +33,9 @@ type Res struct {
 
 // Candidate is a peer's peer that is offered to us, and the right to one circuit to it.
 type Candidate struct {
-	// Peer is its peer ID by the relay's word; not zero. The session through the circuit proves it or not, one of version 1
-	// never: there it is a handle that the relay made up.
+	// Peer is its peer ID by the relay's word. The session through the circuit proves it or not, one of version 1 never:
+	// there it is a handle that the relay made up. Zero: it speaks version 2 and the relay does not know who it is (PXP
+	// §16.12).
 	Peer [PeerSize]byte
 
 	// Token is for [Relay], at the peer that sent the [Res].
@@ -61,7 +62,7 @@ func (m Res) encode(e *encoder) {
 			elements = 3
 		}
 		e.array("candidates", elements, MaxElements)
-		e.peer("candidates.peer", &c.Peer)
+		e.bin("candidates.peer", c.Peer[:])
 		e.bin("candidates.token", c.Token[:])
 		if c.Protocol != 0 {
 			e.uint("candidates.protocol", uint64(c.Protocol), 0, 1<<8-1)
@@ -85,7 +86,7 @@ func decodeRes(d *decoder, id uint32) (m Res) {
 		if d.err == nil && elements < 2 {
 			d.failf("candidates", "%d elements, want at least 2", elements)
 		}
-		d.peer("candidates.peer", &c.Peer)
+		d.bin("candidates.peer", c.Peer[:])
 		d.bin("candidates.token", c.Token[:])
 		if elements > 2 {
 			c.Protocol = uint8(d.uint("candidates.protocol", 0, 1<<8-1))
