@@ -342,7 +342,7 @@ func (c *control) readError(err error) error {
 		return &ProtocolError{Peer: c.remote, Code: pxp.CodeProtocol, Reason: errCutMessage.Error()}
 	case errors.Is(err, io.EOF):
 		return &ProtocolError{Peer: c.remote, Code: pxp.CodeProtocol, Reason: "control stream ended without bye"}
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, ErrWrongNetwork), errors.Is(err, ErrNotPXP), errors.As(err, &limit):
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, ErrWrongNetwork), errors.Is(err, ErrSelf), errors.Is(err, ErrNotPXP), errors.As(err, &limit):
 		return err
 	}
 	return lost(err)

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"iter"
@@ -40,6 +41,7 @@ type Exchange struct {
 	transport      wrtc.Transport
 	transport1     wrtc.Transport // for version 1; nil: no upgrades in it
 	v1             V1Policy
+	node1          string // by which we know ourselves in version 1
 	limits         Limits
 	budget         *mux.Budget
 	log            *slog.Logger
@@ -93,6 +95,7 @@ func New(network string, config *Config) (*Exchange, error) {
 		key:            cfg.Identity,
 		id:             cfg.Identity.ID(),
 		agent:          cfg.Agent,
+		node1:          rand.Text()[:16],
 		refuseIncoming: cfg.RefuseIncoming,
 		transport:      cfg.Transport,
 		limits:         cfg.Limits,
@@ -277,6 +280,8 @@ func (ex *Exchange) acceptSession(ctx context.Context, s *session) (*Conn, error
 		// An original learns from a hello why the session ends, and otherwise
 		// never. This one names no network: a stranger is not told ours.
 		_ = s.control.send(pxp.Hello{Agent: nobody1})
+	} else if s.version == v1.Version && errors.Is(err, ErrSelf) {
+		_ = s.sendHello() // so that the dialer, who we are, sees it too
 	}
 	if err != nil {
 		s.end(err)

@@ -273,3 +273,56 @@ func TestVersion1TellsStrangersNothing(t *testing.T) {
 		}
 	})
 }
+
+// A node asks an original for peers and is named itself, which it leaves alone:
+// it had told the original who it is by another session. Anybody else may say
+// the same of himself, and is taken for somebody like any other.
+func TestVersion1NodeIsNobodyElse(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		w := newWorld(t)
+		n := w.node()
+		c, err := n.door.Dial(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := raw1On(t, c)
+		r.hello()
+		info, _, _ := strings.Cut(strings.TrimPrefix(r.line(), `["hello","0",[1,`), `,["test"]]]`)
+		if !strings.Contains(info, `"node":"`) || n.NumPeers() != 0 {
+			t.Fatalf("connectInfo %s", info)
+		}
+		if _, err := r.mux.Open(context.Background(), "data:test"); err != nil {
+			t.Fatal(err)
+		}
+		_ = r.say(`["connect","1","test"]`)
+		if l := r.line(); l != `["res","1",null]` {
+			t.Fatalf("connect: %s", l)
+		}
+		n.accept()
+		for _, own := range []bool{true, false} {
+			named := info
+			if !own {
+				named = strings.Replace(info, `"node":"`, `"node":"x`, 1)
+			}
+			met := make(chan error, 1)
+			go func() { // ended by the answers
+				_, err := n.GetNewPeer(context.Background())
+				met <- err
+			}()
+			var nonce string
+			if _, err := fmt.Sscanf(r.line(), `["getpeers",%q,"test"]`, &nonce); err != nil {
+				t.Fatal(err)
+			}
+			_ = r.say(`["res",%q,[null,[{"id":"deadbeef","network":"test","connectInfo":%s}]]]`, nonce, named)
+			if !own {
+				if l := r.line(); !strings.HasPrefix(l, `["relay","`) {
+					t.Errorf("somebody else is not met: %s", l)
+				}
+				n.Close()
+			}
+			if err := <-met; own != errors.Is(err, exchange.ErrNoCandidates) {
+				t.Errorf("own %v: GetNewPeer: %v", own, err)
+			}
+		}
+	})
+}

@@ -192,3 +192,21 @@ func TestVersion1Closes(t *testing.T) {
 		}
 	})
 }
+
+// A node that dials itself by version 1, which has no identities, finds out at
+// both ends.
+func TestVersion1Self(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		w := newWorld(t)
+		n := w.node()
+		if _, err := n.ConnectWith(context.Background(), n.dial(n), by1); !errors.Is(err, exchange.ErrSelf) {
+			t.Errorf("dialing: %v, want ErrSelf", err)
+		}
+		if err := n.refused(); !errors.Is(err, exchange.ErrSelf) {
+			t.Errorf("accepting: %v, want ErrSelf", err)
+		}
+		if n.NumPeers() != 0 {
+			t.Error("it is its own peer")
+		}
+	})
+}

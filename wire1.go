@@ -220,6 +220,9 @@ func (w *wire1) hello(m v1.Hello) (pxp.Message, error) {
 	if !member {
 		return nil, ErrWrongNetwork
 	}
+	if w.ourselves(m.Info) {
+		return nil, ErrSelf
+	}
 	hello := pxp.Hello{Version: v1.Version, Features: []string{featureRelay, featureV1}}
 	if m.Info != nil && m.Info.PXP && m.Info.Relay && m.Info.WebRTC {
 		hello.Accepts = true
@@ -231,13 +234,19 @@ func (w *wire1) hello(m v1.Hello) (pxp.Message, error) {
 	return hello, nil
 }
 
+// ourselves says whether somebody is who we are, by the number that only we know
+// before we tell it.
+func (w *wire1) ourselves(info *v1.ConnectInfo) bool {
+	return info != nil && info.Node != "" && info.Node == w.info.Node
+}
+
 func (w *wire1) answer(id uint32, m v1.Res) pxp.Message {
 	if !m.OK {
 		return pxp.Res{ID: id, Code: pxp.CodeRefused, Reason: pxp.FitReason(m.Error)}
 	}
 	res := pxp.Res{ID: id}
 	for _, c := range m.Candidates {
-		if c.Network != w.network || c.Info == nil || !c.Info.PXP || !c.Info.WebRTC || len(c.ID) > pxp.TokenSize {
+		if c.Network != w.network || c.Info == nil || !c.Info.PXP || !c.Info.WebRTC || len(c.ID) > pxp.TokenSize || w.ourselves(c.Info) {
 			continue // cannot be met
 		}
 		if len(res.Candidates) == maxKnown {

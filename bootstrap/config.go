@@ -15,7 +15,8 @@ const (
 // the default stated. Join copies it.
 type Config struct {
 	// Seeds are the URLs of nodes to begin with ([ParseURL]). Default: none,
-	// so that only the cache is dialed.
+	// so that only the cache is dialed. Two URLs with ?v=1 of one node make two
+	// peers of it: version 1 has no identity to see that by.
 	Seeds []string
 
 	// Cache is the file that remembers peers that were reached, across

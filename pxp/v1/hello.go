@@ -36,7 +36,14 @@ type ConnectInfo struct {
 	// V2: it also speaks version 2, which no original does. Originals hand it on with their candidates, so that two that
 	// are introduced by an original find out. It is printed only when it is true.
 	V2 bool
+
+	// Node is a random text that a node of this module makes up when it starts, by which it knows itself again; no
+	// original has one. At most 64 bytes; printed only when there is one, and what is no such text is read as none.
+	Node string
 }
+
+// maxNode bounds [ConnectInfo.Node], in bytes.
+const maxNode = 64
 
 // Command returns "hello".
 func (Hello) Command() string { return commandHello }
@@ -74,6 +81,10 @@ func (e *encoder) info(info *ConnectInfo) {
 	e.bool(info.WebRTC)
 	if info.V2 {
 		e.raw(`,"v2":true`)
+	}
+	if info.Node != "" {
+		e.raw(`,"node":`)
+		e.str("connectInfo.node", info.Node)
 	}
 	e.raw("}")
 }
@@ -116,5 +127,9 @@ func decodeInfo(v value) *ConnectInfo {
 	if !v.truthy() {
 		return nil
 	}
-	return &ConnectInfo{PXP: v.get("pxp").truthy(), Relay: v.get("relay").truthy(), WebRTC: v.get("webrtc").truthy(), V2: v.get("v2").truthy()}
+	info := &ConnectInfo{PXP: v.get("pxp").truthy(), Relay: v.get("relay").truthy(), WebRTC: v.get("webrtc").truthy(), V2: v.get("v2").truthy()}
+	if node := v.get("node"); node.kind == isString && len(node.str) <= maxNode {
+		info.Node = node.str
+	}
+	return info
 }

@@ -143,3 +143,25 @@ func ExampleFormatError() {
 	fmt.Println(err)
 	// Output: pxp v1: hello: networks: 257, limit 256
 }
+
+// What cannot be a node's number is read as none; it harms nobody.
+func TestMaxNode(t *testing.T) {
+	for _, tt := range []struct{ node, want string }{
+		{`"` + strings.Repeat("n", maxNode) + `"`, strings.Repeat("n", maxNode)},
+		{`"` + strings.Repeat("n", maxNode+1) + `"`, ""},
+		{`7`, ""},
+		{`["x"]`, ""},
+		{`null`, ""},
+	} {
+		m, err := Decode([]byte(`["hello","0",[1,{"pxp":true,"node":` + tt.node + `},["net"]]]`))
+		if err != nil {
+			t.Errorf("%s: %v", tt.node, err)
+		} else if got := m.(Hello).Info.Node; got != tt.want {
+			t.Errorf("%s was read as %q, want %q", tt.node, got, tt.want)
+		}
+	}
+	line, err := Append(nil, Hello{Nonce: NewNonce(0), Version: Version, Info: &ConnectInfo{V2: true, Node: `"n`}})
+	if want := `["hello","0",[1,{"pxp":false,"relay":false,"webrtc":false,"v2":true,"node":"\"n"},[]]]` + "\n"; err != nil || string(line) != want {
+		t.Errorf("printed %s, %v; want %s", line, err, want)
+	}
+}
