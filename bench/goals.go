@@ -28,6 +28,8 @@ var goals = []goal{
 	{"streams a second, 16 at once, against go-libp2p's best over TCP", "streams", true, 1.3, "", against("16 at once", libp2pTCP...), ""},
 	{"circuit, 32 KiB writes, against libp2p's as shipped", "circuit", true, 2, "", against(rateColumn(32<<10), libp2pCircuit{libp2pRelayBuffer}.name()), costColumn(32 << 10)},
 	{"circuit, 128 KiB writes, against libp2p's as shipped", "circuit", true, 2, "", against(rateColumn(128<<10), libp2pCircuit{libp2pRelayBuffer}.name()), costColumn(128 << 10)},
+	{"WebRTC stream against bare pion of the same settings", "webrtc", true, 0.95, "", against(rateColumn(32<<10), pionTuned.label), "CPU"},
+	{"WebRTC stream, longest stall", "webrtc", false, 100, "ms", worst(ourWebRTC{}.name(), "longest stall"), ""},
 	{"40 ms, one stream", "delay", true, 200, "MiB/s", value(ours{}.name(), farColumn(near40, "one stream")), ""},
 	{"40 ms, Connect to the first byte back", "delay", false, 3.1, "round trips", value(ours{}.name(), farColumn(near40, "set-up")), ""},
 	{"40 ms, GetNewPeer to the first byte back", "meetfar", false, 9, "round trips", value(ourWebRTC{}.name(), "median"), ""},

@@ -11,7 +11,7 @@ import (
 
 // measurements are all, in the order in which they are told.
 var measurements = []measurement{
-	streamRate{}, circuitRate{}, roundTrip{}, streamsRate{}, setUp{}, meeting{}, farAway{}, distantMeeting{}, memory{}, codecCost{},
+	streamRate{}, circuitRate{}, roundTrip{}, streamsRate{}, setUp{}, meeting{}, webrtcRate{}, farAway{}, distantMeeting{}, meetingSteps{}, memory{}, codecCost{},
 }
 
 func main() {

@@ -15,8 +15,11 @@ type ourWebRTC struct{}
 
 func (ourWebRTC) name() string { return "exchange GetNewPeer" }
 
-func (ourWebRTC) start(l line, serve func(stream)) (ends, error) {
-	e := &trio{serve: serve}
+func (ourWebRTC) start(l line, serve func(stream)) (ends, error) { return newTrio(l, serve, nil) }
+
+// newTrio returns ends whose dialing one reports what it does.
+func newTrio(l line, serve func(stream), onEvent func(exchange.Event)) (*trio, error) {
+	e := &trio{serve: serve, onEvent: onEvent}
 	if l.delay > 0 {
 		e.hub = newDelayUDP(l.delay)
 	}
@@ -29,6 +32,7 @@ func (ourWebRTC) start(l line, serve func(stream)) (ends, error) {
 
 type trio struct {
 	serve             func(stream)
+	onEvent           func(exchange.Event) // of near; may be nil
 	hub               *delayUDP
 	middle, near, far *exchange.Exchange
 	listen            *listen
@@ -45,7 +49,11 @@ func (e *trio) make(l line) error {
 		if e.hub != nil {
 			transport = distant{direct, e.hub}
 		}
-		if *ex, err = exchange.New(network, &exchange.Config{Limits: ourLimits(), Transport: transport}); err != nil {
+		cfg := &exchange.Config{Limits: ourLimits(), Transport: transport}
+		if ex == &e.near {
+			cfg.OnEvent = e.onEvent
+		}
+		if *ex, err = exchange.New(network, cfg); err != nil {
 			return err
 		}
 	}

@@ -57,24 +57,36 @@ func streamRates(c contender, e effort) ([]float64, error) {
 	return append(rates, costs...), nil
 }
 
-// flow writes to that many streams of a fresh session as fast as they take it,
-// and measures what arrives after warm, for as long as took: MiB/s and CPU
-// seconds a GiB.
+// flow is flows without the stall.
 func flow(c contender, l line, size, streams int, warm, took time.Duration) (rate, cost float64, err error) {
-	var arrived atomic.Int64
+	f, err := flows(c, l, size, streams, warm, took)
+	return f.rate, f.cost, err
+}
+
+// flowing is what a stream carried: MiB/s, CPU seconds a GiB, and the longest
+// time without anything.
+type flowing struct {
+	rate, cost float64
+	stall      time.Duration
+}
+
+// flows writes to that many streams of a fresh session as fast as they take it,
+// and measures what arrives after warm, for as long as took.
+func flows(c contender, l line, size, streams int, warm, took time.Duration) (flowing, error) {
+	var arrived arrivals
 	s, release, err := connected(c, l, func(s stream) {
+		defer s.Close()
 		buf := make([]byte, 128<<10)
 		for {
 			n, err := s.Read(buf)
-			arrived.Add(int64(n))
+			arrived.add(n)
 			if err != nil {
-				s.Close()
 				return
 			}
 		}
 	})
 	if err != nil {
-		return 0, 0, err
+		return flowing{}, err
 	}
 	var writers sync.WaitGroup
 	defer writers.Wait()
@@ -82,7 +94,7 @@ func flow(c contender, l line, size, streams int, warm, took time.Duration) (rat
 	for range streams {
 		out, err := s.open()
 		if err != nil {
-			return 0, 0, err
+			return flowing{}, err
 		}
 		writers.Go(func() { // ended by release, waited for above
 			p := make([]byte, size)
@@ -93,13 +105,49 @@ func flow(c contender, l line, size, streams int, warm, took time.Duration) (rat
 			}
 		})
 	}
-	waitFor(10*time.Second, func() bool { return arrived.Load() > 0 })
+	waitFor(10*time.Second, func() bool { return arrived.bytes.Load() > 0 })
 	time.Sleep(warm)
-	before, cpu, began := arrived.Load(), cpuTime(), time.Now()
+	before, cpu, began := arrived.bytes.Load(), cpuTime(), time.Now()
+	arrived.watch()
 	time.Sleep(took)
-	if !waitFor(10*time.Second, func() bool { return arrived.Load() > before }) {
-		return 0, 0, errors.New("nothing arrived in 10 s")
+	if !waitFor(10*time.Second, func() bool { return arrived.bytes.Load() > before }) {
+		return flowing{}, errors.New("nothing arrived in 10 s")
 	}
-	bytes, cpu, elapsed := arrived.Load()-before, cpuTime()-cpu, time.Since(began)
-	return float64(bytes) / (1 << 20) / elapsed.Seconds(), cpu.Seconds() / (float64(bytes) / (1 << 30)), nil
+	bytes, cpu, elapsed := arrived.bytes.Load()-before, cpuTime()-cpu, time.Since(began)
+	return flowing{
+		rate:  float64(bytes) / (1 << 20) / elapsed.Seconds(),
+		cost:  cpu.Seconds() / (float64(bytes) / (1 << 30)),
+		stall: arrived.longest(),
+	}, nil
+}
+
+// arrivals counts bytes, and the time between them.
+type arrivals struct {
+	bytes atomic.Int64
+
+	mu    sync.Mutex
+	last  time.Time
+	worst time.Duration
+}
+
+func (a *arrivals) add(n int) {
+	a.bytes.Add(int64(n))
+	now := time.Now()
+	a.mu.Lock()
+	a.worst = max(a.worst, now.Sub(a.last))
+	a.last = now
+	a.mu.Unlock()
+}
+
+// watch forgets the stalls so far.
+func (a *arrivals) watch() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.last, a.worst = time.Now(), 0
+}
+
+func (a *arrivals) longest() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return max(a.worst, time.Since(a.last))
 }

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"time"
+)
+
+// webrtcRate is question 5: how much does a stream over WebRTC carry?
+type webrtcRate struct{}
+
+func (webrtcRate) about() result {
+	return result{
+		Name: "webrtc",
+		Asks: "How much does one stream over WebRTC carry, and does it stall?",
+		Notes: []string{
+			"32 KiB writes. A stall is the longest time in which nothing arrived.",
+			"pion, tuned: a bare detached channel with the settings of package wrtc, 16 KiB messages and 1 MiB under way; as it comes: with what the kernel gives a UDP socket.",
+			"simple-peer: two processes of Node.js with @roamhq/wrtc, in directory interop; their CPU time is not counted.",
+		},
+		Columns: []column{
+			{Name: "32 KiB", Unit: "MiB/s", Higher: true}, {Name: "CPU", Unit: "s/GiB"}, {Name: "longest stall", Unit: "ms"},
+			{Name: "64-byte round trip", Unit: "us"},
+		},
+		Base: ourWebRTC{}.name(),
+	}
+}
+
+func (webrtcRate) rows(e effort) []row {
+	took := 4 * e.time
+	var rows []row
+	for _, c := range []contender{ourWebRTC{}, pionTuned, pionShipped, libp2pRTC} {
+		rows = append(rows, row{c.name(), func() ([]float64, error) {
+			f, err := flows(c, line{}, 32<<10, 1, took/4, took)
+			if err != nil {
+				return nil, err
+			}
+			trip, _, err := roundTrips(c, line{}, false, e.time)
+			return []float64{f.rate, f.cost, float64(f.stall) / float64(time.Millisecond), trip.mean}, err
+		}})
+	}
+	if e.quick && !haveSimplePeer() { // a test of the rest
+		return rows
+	}
+	rows = append(rows, row{"simple-peer", func() ([]float64, error) { return simplePeer(took) }})
+	return rows
+}
