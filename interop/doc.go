@@ -14,7 +14,9 @@
 //	connect     url: tcp://HOST:PORT or ws://HOST:PORT; answer: peer, stream, carrier, remote. A session and its data
 //	            stream. The original does not answer when the other side neither answers nor fails.
 //	getNewPeer  answer: likewise. The same holds.
-//	seek        count: from now on asks for a new peer each second while it has some, and fewer than count
+//	seek        count, how: asks for a new peer if it has some, and fewer than count, a process
+//	            that is met twice counted once; with how "again" from now on each second.
+//	            A node of this module sees to it by itself (Maintain).
 //	peers       answer: peers, the numbers of those that the node has now
 //	disconnect  peer: closes its session
 //	candidates  peer; answer: candidates, whom it would introduce: id, network, connectInfo
@@ -41,7 +43,7 @@
 //	disconnect   peer: the session with it is over
 //	stream       stream: a number from 0; peer: there is a data stream
 //	end          stream, peer, bytes, sha256: the other side has ended it; of all that it sent
-//	sought       error: an attempt of seek failed
+//	sought       error: an attempt of seek has ended; empty if it found one
 //	trapped      phase: the command that the option trap names has come; the process has stopped
 //	rtcClosed    a connection over WebRTC is closed, open or not
 //	closed       stream, peer: both directions are over
@@ -49,5 +51,7 @@
 //	peerError    peer, error: a session broke
 //	acceptError  error: an incoming session broke before it was one
 //	error        error: the swarm's own
+//	name         stream, peer, name: the other end's; when both were started with the option says
+//	lethal       error: a node of this module sent what ends an original; the test fails
 //	fatal        error: with the stack; the process dies of it
 package interop

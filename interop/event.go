@@ -14,6 +14,7 @@ type Command struct {
 	Chunk     int    `json:"chunk,omitempty"` // in bytes
 	On        bool   `json:"on"`
 	Count     int    `json:"count"`
+	How       string `json:"how,omitempty"` // of seek
 
 	ID int `json:"id"` // set by Begin
 }
@@ -35,6 +36,7 @@ type Event struct {
 	Is         []string          `json:"is"`
 	Protocol   int               `json:"protocol"`
 	Phase      string            `json:"phase"`
+	Name       string            `json:"name"` // of the process at the other end
 	Circuits   int               `json:"circuits"`
 	Goroutines int               `json:"goroutines"`
 	Peers      []int             `json:"peers"`

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/peer-exchange/exchange"
@@ -20,6 +21,8 @@ const goNodeArgument = "go-node"
 // goNode is such a node. It ends with its process: its goroutines have no other end.
 type goNode struct {
 	ex   *exchange.Exchange
+	says string
+	tap  bool
 	trap *trap
 
 	asking context.Context // of getNewPeer
@@ -28,7 +31,8 @@ type goNode struct {
 	mu      sync.Mutex
 	echo    bool
 	peers   []*exchange.Peer // by number, all that ever were
-	streams []*goStream      // likewise
+	named   map[string]*exchange.Peer
+	streams []*goStream // likewise
 }
 
 // runGoNode runs a node until stdin ends.
@@ -42,6 +46,8 @@ func runGoNode(options string) error {
 		Then           string // giveUp or close, there
 		Trap           string // see trap
 		RefuseRelaying bool
+		Says           string // see peer.js
+		Tap            bool   // see tap
 	}
 	if err := json.Unmarshal([]byte(options), &o); err != nil {
 		return err
@@ -50,10 +56,10 @@ func runGoNode(options string) error {
 	if err != nil {
 		return err
 	}
-	n := &goNode{echo: o.Echo, trap: newTrap(o.Trap)}
+	n := &goNode{says: o.Says, named: make(map[string]*exchange.Peer), tap: o.Tap, echo: o.Echo, trap: newTrap(o.Trap)}
 	n.asking, n.giveUp = context.WithCancel(context.Background())
 	n.ex, err = exchange.New(o.Network, &exchange.Config{
-		Transport: trapped{transport, n.trap}, RefuseIncoming: !o.AllowIncoming, V1: o.V1, Limits: o.Limits, OnEvent: n.happened,
+		Transport: trapped{transport, n.trap, n.tap}, RefuseIncoming: !o.AllowIncoming, V1: o.V1, Limits: o.Limits, OnEvent: n.happened,
 		RefuseRelaying: o.RefuseRelaying,
 	})
 	if err != nil {
@@ -123,10 +129,23 @@ func (n *goNode) do(c goCommand) (fields, error) {
 		if err != nil {
 			return nil, err
 		}
-		tell("listening", fields{"url": l.URL()})
-		return fields{"url": l.URL()}, nil
+		url := l.URL()
+		if n.tap {
+			if url, err = tapListener(url); err != nil {
+				return nil, err
+			}
+		}
+		tell("listening", fields{"url": url})
+		return fields{"url": url}, nil
 	case "connect":
-		return n.connected(bootstrap.Dial(ctx, n.ex, c.URL))
+		url := c.URL
+		if n.tap {
+			var err error
+			if url, err = tapDialer(url); err != nil {
+				return nil, err
+			}
+		}
+		return n.connected(bootstrap.Dial(ctx, n.ex, url))
 	case "open":
 		return n.connected(n.peer(c.Peer).Reopen(ctx))
 	case "getNewPeer":
@@ -246,6 +265,20 @@ func (n *goNode) add(c *exchange.Conn) *goStream {
 	s := newGoStream(c, len(n.streams), peer, n.echo)
 	n.streams = append(n.streams, s)
 	tell("stream", fields{"stream": s.number, "peer": peer})
-	go s.read()
+	go s.read(n.says, func(theirs string) { n.once(c.Peer(), theirs) })
 	return s
+}
+
+// once ends the session with a peer that there is one with already. A peer of version 1 has no identity by which the
+// exchange could tell: an application that knows its peers by another name has to.
+func (n *goNode) once(p *exchange.Peer, name string) {
+	n.mu.Lock()
+	was := n.named[name]
+	if was == nil || !slices.Contains(slices.Collect(n.ex.Peers()), was) {
+		n.named[name], was = p, nil
+	}
+	n.mu.Unlock()
+	if was != nil && was != p {
+		_ = p.Close() // it may be gone already
+	}
 }

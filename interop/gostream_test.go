@@ -36,7 +36,32 @@ func newGoStream(c *exchange.Conn, number, peer int, echo bool) *goStream {
 
 func (s *goStream) about() fields { return fields{"stream": s.number, "peer": s.peer} }
 
-func (s *goStream) read() {
+// exchangeNames tells the other end our name and reports its.
+func (s *goStream) exchangeNames(ours string, known func(theirs string)) {
+	if _, err := io.WriteString(s.conn, ours+"\n"); err != nil {
+		s.failed(err)
+	}
+	var theirs []byte
+	for one := make([]byte, 1); ; {
+		if _, err := s.conn.Read(one); err != nil {
+			return // the next read fails likewise
+		}
+		if one[0] == '\n' {
+			break
+		}
+		theirs = append(theirs, one[0])
+	}
+	about := s.about()
+	about["name"] = string(theirs)
+	tell("name", about)
+	known(string(theirs))
+}
+
+// read reads until the end. With a name it begins with an exchange of those.
+func (s *goStream) read(name string, known func(theirs string)) {
+	if name != "" {
+		s.exchangeNames(name, known)
+	}
 	buffer := make([]byte, 256<<10)
 	for {
 		s.mu.Lock()

@@ -2,6 +2,7 @@ package interop
 
 import (
 	"context"
+	"maps"
 	"os"
 	"testing"
 )
@@ -43,6 +44,13 @@ func (l language) start(ctx context.Context, t *testing.T, o Options) *Process {
 	t.Helper()
 	o.Name += " (" + l.name + ")"
 	o.Command = l.command
+	if l.name == golang.name {
+		o.More = maps.Clone(o.More)
+		if o.More == nil {
+			o.More = make(map[string]any)
+		}
+		o.More["tap"] = true
+	}
 	return start(ctx, t, o)
 }
 

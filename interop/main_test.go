@@ -66,6 +66,11 @@ func start(ctx context.Context, t *testing.T, o Options) *Process {
 	}
 	t.Cleanup(func() {
 		p.Kill()
+		for _, e := range p.Events() {
+			if e.Event == "lethal" {
+				t.Errorf("%s sent what no original should get: %s", p.name, e.Error)
+			}
+		}
 		if t.Failed() {
 			t.Log(p.Transcript())
 		}

@@ -7,6 +7,7 @@
 //
 // With "trap":"COMMAND" the process stops (SIGSTOP) when a peer sends that command, before it is looked at.
 // With "patient":true the node survives errors of its peers, as an application would that knows better than the readme.
+// With "says":NAME each data stream begins with a line that names its end, of which the event "name" tells.
 //
 // stdin takes commands, one JSON object a line: {"id":1,"command":"listen","transport":"tcp"}. stdout tells events, one
 // JSON object a line. The event "done" or "failed" (with "error") answers the command with its id; others come by
@@ -31,6 +32,7 @@ const network = options.network
 
 const peers = [] // by number, all that ever were
 const streams = [] // likewise
+const names = new Map() // of peers that have said theirs
 const servers = []
 
 function tell (event, fields) {
@@ -103,7 +105,21 @@ function addStream (stream, peer) {
   }
   streams.push(s)
   tell('stream', { stream: s.number, peer: s.peer })
+  let name = null // as far as it has arrived
+  if (options.says) {
+    name = Buffer.alloc(0)
+    stream.write(options.says + '\n')
+  }
   stream.on('data', (chunk) => {
+    if (name) {
+      name = Buffer.concat([name, chunk])
+      const end = name.indexOf('\n')
+      if (end === -1) return
+      names.set(peer, name.slice(0, end).toString())
+      tell('name', { stream: s.number, peer: s.peer, name: names.get(peer) })
+      chunk = name.slice(end + 1)
+      name = null
+    }
     s.bytes += chunk.length
     s.hash.update(chunk)
     if (s.echo) {
@@ -254,13 +270,16 @@ const commands = {
   listen: ({ transport }) => listen(transport),
   connect: ({ url }) => connected((cb) => swarm.connect(dial(url), cb)),
   getNewPeer: () => connected((cb) => swarm.getNewPeer(cb)),
-  seek: ({ count }) => {
-    const direct = () => swarm.peers.filter((peer) => !peer.relayed).length
+  seek: ({ count, how }) => {
+    // Peers that it knows: a process counts once, and a session through a relay does not.
+    const known = () => new Set(swarm.peers.filter((peer) => !peer.relayed).map((peer) => names.get(peer) || peer))
     const look = () => {
-      if (direct() > 0 && direct() < count) swarm.getNewPeer((err) => { if (err) tell('sought', { error: message(err) }) })
+      if (known().size > 0 && known().size < count) {
+        swarm.getNewPeer((err) => tell('sought', { error: err ? message(err) : '' }))
+      }
     }
     look()
-    setInterval(look, 1000)
+    if (how === 'again') setInterval(look, 1000)
   },
   peers: () => ({ peers: swarm.peers.map((peer) => peers.indexOf(peer)) }),
   disconnect: ({ peer }) => { peers[peer].close() },

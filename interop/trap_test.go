@@ -49,10 +49,11 @@ func (t *trap) at(ctx context.Context, phase string) {
 type trapped struct {
 	wrtc.Transport
 	trap *trap
+	tap  bool
 }
 
 func (t trapped) SimplePeer() wrtc.Transport {
-	return trapped{t.Transport.(*wrtc.WebRTC).SimplePeer(), t.trap}
+	return trapped{t.Transport.(*wrtc.WebRTC).SimplePeer(), t.trap, t.tap}
 }
 
 func (t trapped) Negotiate(ctx context.Context, role wrtc.Role, s wrtc.Signaler) (wrtc.Conn, error) {
@@ -60,6 +61,9 @@ func (t trapped) Negotiate(ctx context.Context, role wrtc.Role, s wrtc.Signaler)
 	c, err := t.Transport.Negotiate(ctx, role, trappedSignaler{s, t.trap})
 	if err == nil {
 		t.trap.at(ctx, "open")
+	}
+	if err == nil && t.tap {
+		c = tapChannel(c)
 	}
 	return c, err
 }
