@@ -32,7 +32,8 @@ type core struct {
 
 	in       *bufio.Reader // of the goroutine that reads the carrier
 	received atomic.Int64  // when the carrier last delivered something, since started
-	closing  sync.Once     // of the carrier
+	closing  atomic.Bool   // the carrier, by whoever was first
+	shutDone chan struct{} // closed when the carrier is
 
 	mu        sync.Mutex // guards what follows, what the framing says, and all streams
 	err       error      // why the session has ended
@@ -63,6 +64,7 @@ func (c *core) init(carrier net.Conn, cfg *Config, endAll func(error)) (err erro
 	c.endAll = endAll
 	c.done = make(chan struct{})
 	c.written = make(chan struct{})
+	c.shutDone = make(chan struct{})
 	c.in = bufio.NewReaderSize(meter{c}, readerBytes)
 	c.room.L = &c.mu
 	for i := range c.rates {

@@ -63,6 +63,12 @@ func (c *core) awaitEnd() {
 	}
 }
 
+// closeCarrier returns when the carrier is closed. Carriers may wait for time to pass in Close, and virtual time does not pass
+// while somebody waits for a lock: so it is not a sync.Once.
 func (c *core) closeCarrier() {
-	c.closing.Do(func() { c.carrier.Close() })
+	if c.closing.CompareAndSwap(false, true) {
+		c.carrier.Close()
+		close(c.shutDone)
+	}
+	<-c.shutDone
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -54,8 +55,9 @@ type conn struct {
 	confirmed chan struct{} // closed when the other end confirmed our end of the stream
 	lost      chan struct{} // closed when the link is gone, after the end or without it, and all it brought is in the queue
 	cut       chan struct{} // closed when nothing can be sent any more
-	closeOnce sync.Once
-	closeErr  error // written inside closeOnce
+	closing   atomic.Bool   // the first Close has begun
+	closeDone chan struct{} // closed when it has ended; not a lock, so that virtual time passes meanwhile
+	closeErr  error         // written before closeDone is closed
 
 	mu    sync.Mutex
 	queue ring  // arrived, not read
@@ -72,6 +74,7 @@ func newConn(cfg *Config, d dialect) *conn {
 		readLock: make(chan struct{}, 1), writeLock: make(chan struct{}, 1),
 		readable: make(chan struct{}, 1), space: make(chan struct{}, 1), low1: make(chan struct{}, 1),
 		closed: make(chan struct{}), ended: make(chan struct{}), lost: make(chan struct{}), confirmed: make(chan struct{}), cut: make(chan struct{}),
+		closeDone: make(chan struct{}),
 	}
 }
 
@@ -218,12 +221,15 @@ func failure(err error) error { return fmt.Errorf("wrtc: %w: %w", ErrFailed, err
 // Close sends what was written and the end of the stream, waits until the other end has it (without marks: until it has left) or linger has passed, and then takes
 // the PeerConnection down. The error says that written bytes may be lost.
 func (c *conn) Close() error {
-	c.closeOnce.Do(func() {
-		close(c.closed)
-		c.writeLock <- struct{}{} // a Write that runs leaves first; none comes after
-		c.closeErr = c.flush()
-		c.link.shut()
-	})
+	if !c.closing.CompareAndSwap(false, true) {
+		<-c.closeDone
+		return c.closeErr
+	}
+	close(c.closed)
+	c.writeLock <- struct{}{} // a Write that runs leaves first; none comes after
+	c.closeErr = c.flush()
+	c.link.shut()
+	close(c.closeDone)
 	return c.closeErr
 }
 

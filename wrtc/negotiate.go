@@ -90,7 +90,7 @@ func (w *WebRTC) Negotiate(ctx context.Context, role Role, s Signaler) (Conn, er
 	if ctx.Err() != nil {
 		return nil, n.error(context.Cause(ctx))
 	}
-	l, err := w.newLink(n.conn, n.prog)
+	l, err := w.newLink(role, n.conn, n.prog)
 	if err != nil {
 		return nil, n.error(err)
 	}

@@ -50,7 +50,7 @@ type browserLink struct {
 	once     sync.Once
 }
 
-func (w *WebRTC) newLink(c *conn, p *progress) (link, error) {
+func (w *WebRTC) newLink(_ Role, c *conn, p *progress) (link, error) {
 	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(webrtc.SettingEngine{})).NewPeerConnection(pionConfig(&w.cfg))
 	if err != nil {
 		return nil, err

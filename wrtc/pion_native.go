@@ -66,7 +66,7 @@ type pionLink struct {
 	refused  int           // channels of the other end
 }
 
-func (w *WebRTC) newLink(c *conn, p *progress) (link, error) {
+func (w *WebRTC) newLink(role Role, c *conn, p *progress) (link, error) {
 	var se webrtc.SettingEngine
 	se.LoggerFactory = loggerFactory{w.cfg.Logger}
 	se.DetachDataChannels()
@@ -85,6 +85,9 @@ func (w *WebRTC) newLink(c *conn, p *progress) (link, error) {
 		se.SetSCTPMaxMessageSize(uint32(w.dialect.maxMessage))
 	}
 	se.SetSCTPRTOMax(sctpRetransmitMax)
+	if w.dialect.quick {
+		hasten(role, &se)
+	}
 	if w.hook == nil {
 		std, err := stdnet.NewNet()
 		if err != nil {

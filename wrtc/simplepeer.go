@@ -16,12 +16,14 @@ type dialect struct {
 	end bool
 	// repeats: the other end sends the candidates inside its description as signals, too. MaxCandidates holds for each of the two.
 	repeats bool
+	// quick: the set-up saves round trips where the other end lets it (see hasten).
+	quick bool
 	// maxMessage is the largest message that is accepted from the other end, in bytes.
 	maxMessage int
 }
 
 var (
-	version2 = dialect{negotiated: true, marks: true, end: true, maxMessage: maxMessageSize}
+	version2 = dialect{negotiated: true, marks: true, end: true, quick: true, maxMessage: maxMessageSize}
 	// What simple-peer@6 creates by default, and the message size that browsers and @roamhq/wrtc announce.
 	simplePeer = dialect{repeats: true, maxMessage: 262144}
 )
