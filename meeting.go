@@ -171,7 +171,7 @@ func (ex *Exchange) acceptCircuit(via *Peer, from identity.ID, token pxp.Token, 
 		stream.Reset()
 		return nil, via.s.cause(ctx, err)
 	}
-	return ex.circuitSession(ctx, stream, o)
+	return ex.circuitSession(ctx, stream, o, nil)
 }
 
 func (ex *Exchange) acceptChannel(inner *session, via identity.ID) (*Conn, error) {

@@ -31,12 +31,19 @@ func (ex *Exchange) meet(ctx context.Context, c candidate) (*Conn, *AttemptError
 		return &AttemptError{Via: c.via.ID(), Peer: c.id, Step: step, Err: err}
 	}
 	began := time.Now()
-	inner, err := ex.dialCircuit(ctx, c)
+	var offered *negotiating
+	inner, err := ex.dialCircuit(ctx, c, func(s *session) {
+		offered = ex.offer(ctx, s, c.via.ID())
+	})
 	ex.events.emit(StepDone{Step: StepCircuit, Peer: c.id, Via: c.via.ID(), Took: time.Since(began), Err: err})
 	if err != nil {
+		offered.drop()
 		return nil, failed("circuit", err)
 	}
-	channel, err := ex.negotiate(ctx, inner, wrtc.Offerer, c.via.ID())
+	if offered == nil {
+		offered = ex.offer(ctx, inner, c.via.ID())
+	}
+	channel, err := offered.wait()
 	if err != nil {
 		inner.end(err)
 		return nil, failed("upgrade", err)
@@ -52,9 +59,43 @@ func (ex *Exchange) meet(ctx context.Context, c candidate) (*Conn, *AttemptError
 	return conn, nil
 }
 
+// negotiating is a negotiation under way.
+type negotiating struct {
+	done    chan struct{} // closed when it has ended
+	channel wrtc.Conn     // written before done is closed
+	err     error         // likewise
+}
+
+// offer begins the asker's negotiation over a circuit session. It must be waited
+// for, by wait or drop; the end of the session ends it.
+func (ex *Exchange) offer(ctx context.Context, inner *session, via identity.ID) *negotiating {
+	n := &negotiating{done: make(chan struct{})}
+	go func() { // owned by n
+		defer close(n.done)
+		n.channel, n.err = ex.negotiate(ctx, inner, wrtc.Offerer, via)
+	}()
+	return n
+}
+
+func (n *negotiating) wait() (wrtc.Conn, error) {
+	<-n.done
+	return n.channel, n.err
+}
+
+// drop is wait for somebody who has no use for the channel; n may be nil.
+func (n *negotiating) drop() {
+	if n == nil {
+		return
+	}
+	if channel, err := n.wait(); err == nil {
+		channel.Close()
+	}
+}
+
 // dialCircuit asks the relay for a circuit and, without waiting for its answer,
-// begins the inner session on the circuit's stream.
-func (ex *Exchange) dialCircuit(ctx context.Context, c candidate) (*session, error) {
+// begins the inner session on the circuit's stream. early is called as for
+// circuitSession.
+func (ex *Exchange) dialCircuit(ctx context.Context, c candidate, early func(*session)) (*session, error) {
 	ctx, cancel := ex.bound(ctx, "reaching "+c.id.Short()+" through "+c.via.ID().Short(), ex.limits.HandshakeTime)
 	defer cancel()
 	ctx, refuse := context.WithCancelCause(ctx)
@@ -87,7 +128,7 @@ func (ex *Exchange) dialCircuit(ctx context.Context, c candidate) (*session, err
 	if c.expect.IsZero() {
 		o.strange = c.via
 	}
-	s, err := ex.circuitSession(ctx, stream, o)
+	s, err := ex.circuitSession(ctx, stream, o, early)
 	if err != nil {
 		// The end of the stream can overtake the relay's answer, which says why.
 		t := time.NewTimer(refusalTime)
@@ -105,8 +146,12 @@ func (ex *Exchange) dialCircuit(ctx context.Context, c candidate) (*session, err
 // may come.
 const refusalTime = time.Second
 
-// circuitSession opens a session through a circuit and runs it.
-func (ex *Exchange) circuitSession(ctx context.Context, stream net.Conn, o opening) (*session, error) {
+// circuitSession opens a session through a circuit and runs it. A dialer's early,
+// if not nil, is called when its hello is on its way, so that the offer goes with
+// it. The offer tells our addresses, so that is only done with whom the relay, a
+// member, has named, and the Noise handshake has proved to be that: the proof of
+// membership is read later, before anything that answers the offer.
+func (ex *Exchange) circuitSession(ctx context.Context, stream net.Conn, o opening, early func(*session)) (*session, error) {
 	s, err := ex.open(ctx, stream, o)
 	if err != nil {
 		return nil, err
@@ -121,6 +166,9 @@ func (ex *Exchange) circuitSession(ctx context.Context, stream net.Conn, o openi
 		if o.dialer {
 			if err := s.sendHello(); err != nil {
 				return err
+			}
+			if early != nil && s.version == pxp.Version && !o.expect.IsZero() {
+				early(s)
 			}
 			return s.readHello(ctx)
 		}
