@@ -38,7 +38,7 @@ func (codecCost) rows(e effort) []row {
 	testing.Init()
 	var rows []row
 	add := func(name string, f func(*testing.B)) {
-		rows = append(rows, row{name, func() ([]float64, error) {
+		rows = append(rows, row{name: name, once: func() ([]float64, error) {
 			// The only way to tell package testing how long to try.
 			if err := flag.Set("test.benchtime", (e.time / 3).String()); err != nil {
 				return nil, err

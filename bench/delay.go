@@ -38,7 +38,7 @@ func (farAway) about() result {
 func (farAway) rows(e effort) []row {
 	var rows []row
 	for _, c := range []contender{ours{}, libp2pNoise, libp2pTLS, hashicorp{}, plain{}} {
-		rows = append(rows, row{c.name(), func() ([]float64, error) { return atDistance(c, e, true) }})
+		rows = append(rows, row{name: c.name(), once: func() ([]float64, error) { return atDistance(c, e, true) }})
 	}
 	return rows
 }

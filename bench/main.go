@@ -11,7 +11,7 @@ import (
 
 // measurements are all, in the order in which they are told.
 var measurements = []measurement{
-	streamRate{}, circuitRate{}, roundTrip{}, streamsRate{}, setUp{}, meeting{}, webrtcRate{}, farAway{}, distantMeeting{}, meetingSteps{}, memory{}, codecCost{},
+	streamRate{}, circuitRate{}, roundTrip{}, streamsRate{}, setUp{}, meeting{}, webrtcRate{}, farAway{}, distantMeeting{}, meetingSteps{}, memory{}, codecCost{}, growth{},
 }
 
 func main() {
@@ -28,6 +28,8 @@ func command(args []string, out, progress io.Writer) error {
 			return rewrite(args[1:])
 		case memoryAccept, memoryDial:
 			return memoryCommand(args, out)
+		case growthOf:
+			return growCommand(args, out)
 		case "plot":
 			return plotAll(args[1:])
 		}

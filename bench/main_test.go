@@ -3,15 +3,16 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-// TestMain is also the process that a measurement of memory starts.
+// TestMain is also the processes that measurements start.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == memoryAccept || os.Args[1] == memoryDial) {
-		if err := memoryCommand(os.Args[1:], os.Stdout); err != nil {
+	if len(os.Args) > 1 && slices.Contains([]string{memoryAccept, memoryDial, growthOf}, os.Args[1]) {
+		if err := command(os.Args[1:], os.Stdout, os.Stderr); err != nil {
 			fmt.Fprintln(os.Stderr, "error:", err)
 			os.Exit(1)
 		}

@@ -26,7 +26,7 @@ func (meeting) about() result {
 func (meeting) rows(e effort) []row {
 	var rows []row
 	for _, c := range []contender{ourWebRTC{}, pionShipped, pionTuned, pionHasty} {
-		rows = append(rows, row{c.name(), func() ([]float64, error) {
+		rows = append(rows, row{name: c.name(), once: func() ([]float64, error) {
 			each, err := firstBytes(c, line{}, max(e.count/5, 1))
 			if err != nil {
 				return nil, err
@@ -62,7 +62,7 @@ func (distantMeeting) about() result {
 func (distantMeeting) rows(e effort) []row {
 	var rows []row
 	for _, c := range []contender{ourWebRTC{}, pionShipped, pionTuned, pionHasty} {
-		rows = append(rows, row{c.name(), func() ([]float64, error) {
+		rows = append(rows, row{name: c.name(), once: func() ([]float64, error) {
 			each, err := firstBytes(c, line{delay: meetingRTT / 2}, max(e.count/5, 1))
 			if err != nil {
 				return nil, err

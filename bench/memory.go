@@ -64,7 +64,7 @@ func (memory) rows(e effort) []row {
 		if e.quick {
 			many = 4
 		}
-		rows = append(rows, row{k.name, func() ([]float64, error) { return memoryOf(i, many) }})
+		rows = append(rows, row{name: k.name, once: func() ([]float64, error) { return memoryOf(i, many) }})
 	}
 	return rows
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/pion/datachannel"
 	"github.com/pion/ice/v4"
@@ -101,7 +102,7 @@ func (e *pionEnds) close() {
 
 // connect returns when the channel is open at both ends.
 func (e *pionEnds) connect() (session, error) {
-	s := &pionSession{}
+	s := &pionSession{over: make(chan struct{})}
 	for i := range s.pc {
 		var err error
 		if s.pc[i], err = e.api.NewPeerConnection(webrtc.Configuration{}); err != nil {
@@ -127,21 +128,29 @@ func (e *pionEnds) connect() (session, error) {
 	near, err := s.pc[0].CreateDataChannel("bench", init)
 	if err == nil {
 		whenOpen(near, opened[0])
-		err = e.signal(s.pc[0], s.pc[1])
+		err = e.signal(s.pc[0], s.pc[1], s.over)
 	}
 	if err != nil {
 		s.close()
 		return nil, err
 	}
-	s.near, s.far = <-opened[0], <-opened[1]
-	s.wg = &e.wg
+	limit := time.NewTimer(30 * time.Second)
+	defer limit.Stop()
+	for i, end := range []**pionStream{&s.near, &s.far} {
+		select {
+		case *end = <-opened[i]:
+		case <-limit.C:
+			s.close()
+			return nil, errors.New("no channel after 30 s")
+		}
+	}
 	e.wg.Go(func() { e.serve(s.far) }) // ends with the session
 	return s, nil
 }
 
 // signal hands the descriptions over, and candidates: all in the description
-// when tuned, else as they come.
-func (e *pionEnds) signal(a, b *webrtc.PeerConnection) error {
+// when tuned, else as they come, until over is closed.
+func (e *pionEnds) signal(a, b *webrtc.PeerConnection, over <-chan struct{}) error {
 	pass := func(text string) string {
 		if e.hub != nil {
 			return e.hub.through(text)
@@ -195,9 +204,17 @@ func (e *pionEnds) signal(a, b *webrtc.PeerConnection) error {
 	}
 	if !e.tuned {
 		for i, pc := range []*webrtc.PeerConnection{b, a} {
-			e.wg.Go(func() { // ends when all candidates are gathered
-				for c := range late[i] {
-					_ = pc.AddICECandidate(c) // fails when pc was closed meanwhile
+			e.wg.Go(func() { // ends when all candidates are gathered, or the session is over
+				for {
+					select {
+					case c, more := <-late[i]:
+						if !more {
+							return
+						}
+						_ = pc.AddICECandidate(c) // fails when pc was closed meanwhile
+					case <-over:
+						return
+					}
 				}
 			})
 		}
@@ -225,7 +242,7 @@ type pionSession struct {
 	pc        [2]*webrtc.PeerConnection
 	near, far *pionStream
 	opened    bool
-	wg        *sync.WaitGroup
+	over      chan struct{} // closed by close
 }
 
 func (s *pionSession) open() (stream, error) {
@@ -237,6 +254,7 @@ func (s *pionSession) open() (stream, error) {
 }
 
 func (s *pionSession) close() {
+	close(s.over)
 	for _, st := range []*pionStream{s.near, s.far} {
 		if st != nil {
 			st.end()

@@ -21,7 +21,7 @@ func (scripted) about() result {
 func (s scripted) rows(effort) []row {
 	var rows []row
 	for _, name := range s.names {
-		rows = append(rows, row{name, func() ([]float64, error) {
+		rows = append(rows, row{name: name, once: func() ([]float64, error) {
 			*s.turns = append(*s.turns, name)
 			if name == s.fail {
 				return nil, errors.New("broken")

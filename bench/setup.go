@@ -22,7 +22,7 @@ func (setUp) about() result {
 func (setUp) rows(e effort) []row {
 	var rows []row
 	for _, c := range []contender{ours{}, libp2pNoise, libp2pTLS, libp2pQUIC, hashicorp{}, plain{}, plain{tls: true}} {
-		rows = append(rows, row{c.name(), func() ([]float64, error) {
+		rows = append(rows, row{name: c.name(), once: func() ([]float64, error) {
 			each, err := setUps(c, line{}, e.count)
 			if err != nil {
 				return nil, err

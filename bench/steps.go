@@ -36,8 +36,8 @@ func (meetingSteps) about() result {
 func (meetingSteps) rows(e effort) []row {
 	count := max(e.count/10, 1)
 	return []row{
-		{"on loopback", func() ([]float64, error) { return stepTimes(line{}, count) }},
-		{"40 ms", func() ([]float64, error) { return stepTimes(line{delay: meetingRTT / 2}, count) }},
+		{name: "on loopback", once: func() ([]float64, error) { return stepTimes(line{}, count) }},
+		{name: "40 ms", once: func() ([]float64, error) { return stepTimes(line{delay: meetingRTT / 2}, count) }},
 	}
 }
 

@@ -28,7 +28,7 @@ func (webrtcRate) rows(e effort) []row {
 	took := 4 * e.time
 	var rows []row
 	for _, c := range []contender{ourWebRTC{}, pionTuned, pionShipped, libp2pRTC} {
-		rows = append(rows, row{c.name(), func() ([]float64, error) {
+		rows = append(rows, row{name: c.name(), once: func() ([]float64, error) {
 			f, err := flows(c, line{}, 32<<10, 1, took/4, took)
 			if err != nil {
 				return nil, err
@@ -40,6 +40,6 @@ func (webrtcRate) rows(e effort) []row {
 	if e.quick && !haveSimplePeer() { // a test of the rest
 		return rows
 	}
-	rows = append(rows, row{"simple-peer", func() ([]float64, error) { return simplePeer(took) }})
+	rows = append(rows, row{name: "simple-peer", once: func() ([]float64, error) { return simplePeer(took) }})
 	return rows
 }
