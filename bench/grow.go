@@ -16,7 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	exchange "github.com/peer-exchange/exchange"
+	"github.com/peer-exchange/exchange"
 	"github.com/peer-exchange/exchange/internal/memnet"
 	"github.com/peer-exchange/exchange/wrtc"
 )

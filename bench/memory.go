@@ -16,7 +16,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multiaddr"
-	exchange "github.com/peer-exchange/exchange"
+
+	"github.com/peer-exchange/exchange"
 	"github.com/peer-exchange/exchange/bootstrap"
 	"github.com/peer-exchange/exchange/wrtc"
 )

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	exchange "github.com/peer-exchange/exchange"
+	"github.com/peer-exchange/exchange"
 	"github.com/peer-exchange/exchange/identity"
 	"github.com/peer-exchange/exchange/mux"
 	"github.com/peer-exchange/exchange/pxp"

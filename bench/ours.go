@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	exchange "github.com/peer-exchange/exchange"
+	"github.com/peer-exchange/exchange"
 )
 
 const (

@@ -5,7 +5,7 @@ import (
 	"net"
 	"sync"
 
-	exchange "github.com/peer-exchange/exchange"
+	"github.com/peer-exchange/exchange"
 	"github.com/peer-exchange/exchange/wrtc"
 )
 

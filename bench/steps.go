@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	exchange "github.com/peer-exchange/exchange"
+	"github.com/peer-exchange/exchange"
 )
 
 // meetingSteps is where the time of question 4 goes: what does each step of
