@@ -2,6 +2,7 @@ package exchange_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,6 +46,17 @@ func TestTransportInCommon(t *testing.T) {
 	})
 }
 
+// cancelableMeeting begins GetNewPeer. cancel ends it and waits for that.
+func cancelableMeeting(n *node) (cancel func()) {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = n.GetNewPeer(ctx) // canceled
+	}()
+	return func() { stop(); <-done }
+}
+
 // Candidates that one call has left over serve the next, until their tokens are
 // too old to be used.
 func TestLeftOverCandidates(t *testing.T) {
@@ -56,21 +68,12 @@ func TestLeftOverCandidates(t *testing.T) {
 			bubble.Run(t, func(t *testing.T) {
 				v := newWorld(t).node()
 				r := rawJoin(t, v)
-				call := func() (cancel func()) {
-					ctx, stop := context.WithCancel(context.Background())
-					done := make(chan struct{})
-					go func() {
-						defer close(done)
-						_, _ = v.GetNewPeer(ctx) // canceled
-					}()
-					return func() { stop(); <-done }
-				}
-				cancel := call()
+				cancel := cancelableMeeting(v)
 				r.offer(identity.ID{1}, identity.ID{2})
 				first := expect[pxp.Relay](r)
 				cancel()
 				time.Sleep(tt.after)
-				cancel = call()
+				cancel = cancelableMeeting(v)
 				defer cancel()
 				m, err := r.receive()
 				for err == nil && m.Type() == (pxp.Ping{}).Type() {
@@ -82,6 +85,36 @@ func TestLeftOverCandidates(t *testing.T) {
 				relay, used := m.(pxp.Relay)
 				if used != tt.used || used && relay.Token == first.Token {
 					t.Errorf("after %v the next call began with %#v", tt.after, m)
+				}
+			})
+		})
+	}
+}
+
+// Originals know their candidates for 15 s, and close when they are asked for one
+// later: they are used within 12 s.
+func TestLeftOverCandidatesOfVersion1(t *testing.T) {
+	for _, tt := range []struct {
+		after time.Duration
+		want  string
+	}{{11 * time.Second, "relay"}, {13 * time.Second, "getpeers"}} {
+		t.Run(tt.after.String(), func(t *testing.T) {
+			bubble.Run(t, func(t *testing.T) {
+				v := newWorld(t).node()
+				r := raw1Join(t, v)
+				cancel := cancelableMeeting(v)
+				r.line()
+				const info = `"network":"test","connectInfo":{"pxp":true,"relay":true,"webrtc":true}`
+				_ = r.say(`["res","1",[null,[{"id":"ada3ce4a",%s},{"id":"8a80afa3",%s}]]]`, info, info)
+				first := r.line()
+				if !strings.HasPrefix(first, `["relay"`) {
+					t.Fatalf("after candidates: %s", first)
+				}
+				cancel()
+				time.Sleep(tt.after)
+				defer cancelableMeeting(v)()
+				if l := r.line(); !strings.HasPrefix(l, `["`+tt.want+`"`) {
+					t.Errorf("after %v the next call began with %s, want %s", tt.after, l, tt.want)
 				}
 			})
 		})

@@ -189,9 +189,14 @@ func TestRelayAnswers(t *testing.T) {
 						target.send(pxp.Res{ID: in.ID, Code: said, Reason: "a secret"})
 					}
 				}()
+				began := time.Now()
 				r.send(pxp.Relay{ID: r.id(), Token: token})
 				if res := expect[pxp.Res](r); res.Code != want || res.Reason != "" {
 					t.Errorf("the candidate said %v, the relay %v %q; want %v", said, res.Code, res.Reason, want)
+				}
+				// The asker gives up after 10 s, and should hear why before.
+				if took := time.Since(began); took > 6*time.Second {
+					t.Errorf("the relay answered after %v, want at most 5 s", took)
 				}
 			})
 		})
