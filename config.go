@@ -28,8 +28,8 @@ type Config struct {
 
 	// RefuseIncoming keeps this node from being offered to others: it can
 	// still ask for peers and accept sockets, but nobody is introduced to it.
-	// Nodes of version 1 still offer it to each other, in vain: one that is
-	// named as not to be met ends the process of an original.
+	// Relays that are npm peer-exchange still offer it, in vain: one that is
+	// named as not to be met ends the process of who asks.
 	RefuseIncoming bool
 
 	// RefuseRelaying keeps this node from introducing its peers to each

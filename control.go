@@ -53,6 +53,8 @@ type wire interface {
 	// next reads the next message. After a timeout it may be called again.
 	// What is malformed is a *pxp.FormatError. Only the reader calls it.
 	next() (pxp.Message, error)
+	// forget is told the id of a request that is not waited for any more.
+	forget(id uint32)
 }
 
 func newControl(stream mux.Stream, w wire, remote identity.ID, limits *Limits, alive func() time.Time) *control {
@@ -225,6 +227,7 @@ func (w *waiter) forget() {
 	w.c.mu.Lock()
 	delete(w.c.pending, w.id)
 	w.c.mu.Unlock()
+	w.c.wire.forget(w.id)
 }
 
 func (w *waiter) wait(ctx context.Context) (pxp.Res, error) {

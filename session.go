@@ -414,12 +414,18 @@ func (s *session) handle(m pxp.Message) error {
 }
 
 // notPeer answers a request that only a peer may make. An original takes a
-// circuit session for one with a peer, so it is only refused.
+// circuit session for one with a peer, so it gets an answer (PXP §16.7).
 func (s *session) notPeer(m pxp.Message, id uint32) error {
-	if s.version == v1.Version {
-		return s.control.answer(id, ErrRefused)
+	if s.version != v1.Version {
+		return s.unexpected(m)
 	}
-	return s.unexpected(m)
+	switch m.(type) {
+	case pxp.GetPeers:
+		return s.control.answer(id, nil) // none
+	case pxp.Relay:
+		return s.control.answer(id, errUnknownToken)
+	}
+	return s.control.answer(id, ErrRefused)
 }
 
 func (s *session) unexpected(m pxp.Message) error {

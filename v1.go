@@ -88,11 +88,12 @@ func (ex *Exchange) open1(ctx context.Context, carrier net.Conn, o opening) (*se
 }
 
 // info1 says how we can be met. Never null, not even when nobody shall meet us:
-// an original ends when it is offered such a peer. Incoming is refused instead.
+// an original ends when it is offered such a peer. It looks at no member but pxp;
+// nodes of ours leave who cannot be relayed to alone. Incoming is refused besides.
 // Node is for ourselves alone: anybody can repeat it, so nobody is taken for
 // somebody else by it.
 func (ex *Exchange) info1() *v1.ConnectInfo {
-	return &v1.ConnectInfo{PXP: true, Relay: true, WebRTC: ex.transport1 != nil, V2: ex.v1 != V1Only, Node: ex.node1}
+	return &v1.ConnectInfo{PXP: true, Relay: !ex.refuseIncoming, WebRTC: ex.transport1 != nil, V2: ex.v1 != V1Only, Node: ex.node1}
 }
 
 // connected1 grants a connect request of version 1. Both sides open the data

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"sync"
 
@@ -25,14 +26,15 @@ type wire1 struct {
 
 	mu     sync.Mutex
 	sent   uint64                // messages that took a nonce
-	asked  map[string]uint32     // our requests without an answer: nonce to id
+	asked  map[string]uint32     // our requests that are waited for: nonce to id
 	asks   uint32                // requests of the remote so far; their ids
 	theirs map[uint32]wire1Asked // those without an answer
 }
 
 type wire1Asked struct {
-	nonce v1.Nonce
-	list  bool // getpeers, whose answers have a form of their own
+	nonce   v1.Nonce
+	list    bool   // getpeers, whose answers have a form of their own
+	refusal string // if not empty, the answer, whatever else it is to be
 }
 
 func newWire1(stream io.Reader, network string, info *v1.ConnectInfo) *wire1 {
@@ -42,8 +44,8 @@ func newWire1(stream io.Reader, network string, info *v1.ConnectInfo) *wire1 {
 // nobody1 is the agent of a hello that shall not name our network.
 const nobody1 = "\x00"
 
-// maxWire1Asked bounds the requests of the remote, and likewise ours, that wait
-// for an answer.
+// maxWire1Asked bounds the requests of the remote that wait for an answer. Ours
+// are bounded by Limits.Requests.
 const maxWire1Asked = 256
 
 func (w *wire1) append(dst []byte, m pxp.Message) ([]byte, error) {
@@ -93,11 +95,15 @@ func (w *wire1) nonce() v1.Nonce {
 
 func (w *wire1) request(id uint32) v1.Nonce {
 	n := w.nonce()
-	if len(w.asked) >= maxWire1Asked { // given up long ago
-		clear(w.asked)
-	}
 	w.asked[n.Key()] = id
 	return n
+}
+
+// forget is for a request that nobody waits for any more.
+func (w *wire1) forget(id uint32) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	maps.DeleteFunc(w.asked, func(_ string, asked uint32) bool { return asked == id })
 }
 
 func (w *wire1) res(m pxp.Res) (v1.Message, error) {
@@ -107,6 +113,10 @@ func (w *wire1) res(m pxp.Res) (v1.Message, error) {
 	}
 	delete(w.theirs, m.ID)
 	res := v1.Res{Nonce: asked.nonce, List: asked.list, OK: m.Code == pxp.CodeOK}
+	if asked.refusal != "" {
+		res.OK, res.Error = false, asked.refusal
+		return res, nil
+	}
 	if !res.OK {
 		res.Error = m.Code.String()
 		if m.Reason != "" {
@@ -172,6 +182,9 @@ func (w *wire1) translate(m v1.Message) (pxp.Message, error) {
 	case v1.Hello:
 		return w.hello(m)
 	case v1.GetPeers:
+		if m.Network != w.network {
+			return w.refuse(m.Nonce, true, fmt.Sprintf("Peer requested an unknown network:\"%s\"", m.Network))
+		}
 		id, err := w.ask(m.Nonce, true)
 		return pxp.GetPeers{ID: id, Max: pxp.MaxCandidates}, err
 	case v1.Relay:
@@ -181,10 +194,10 @@ func (w *wire1) translate(m v1.Message) (pxp.Message, error) {
 		id, err := w.ask(m.Nonce, false)
 		return pxp.Incoming{ID: id, Token: token1(m.ID)}, err
 	case v1.Connect:
-		id, err := w.ask(m.Nonce, false)
 		if m.Network != w.network {
-			return nil, fmt.Errorf("%w: it connects to another", ErrWrongNetwork)
+			return w.refuse(m.Nonce, false, fmt.Sprintf("Peer tried to connect to an unknown network:\"%s\"", m.Network))
 		}
+		id, err := w.ask(m.Nonce, false)
 		return pxp.Connect{ID: id}, err
 	case v1.Upgrade:
 		return upgrade1(m), nil
@@ -209,6 +222,17 @@ func (w *wire1) ask(nonce v1.Nonce, list bool) (uint32, error) {
 	return w.asks, nil
 }
 
+// refuse notes a request about a network that is not ours. To the state machine,
+// which knows no networks, it is one that it does not know.
+func (w *wire1) refuse(nonce v1.Nonce, list bool, why string) (pxp.Message, error) {
+	id, err := w.ask(nonce, list)
+	if err != nil {
+		return nil, err
+	}
+	w.theirs[id] = wire1Asked{nonce: nonce, list: list, refusal: pxp.FitReason(why)}
+	return pxp.Unknown{ID: id}, nil
+}
+
 func (w *wire1) hello(m v1.Hello) (pxp.Message, error) {
 	if m.Version != v1.Version {
 		return nil, fmt.Errorf("%w: it wants version %d of the protocol", ErrNotPXP, m.Version)
@@ -224,9 +248,7 @@ func (w *wire1) hello(m v1.Hello) (pxp.Message, error) {
 		return nil, ErrSelf
 	}
 	hello := pxp.Hello{Version: v1.Version, Features: []string{featureRelay, featureV1}}
-	if m.Info != nil && m.Info.PXP && m.Info.Relay && m.Info.WebRTC {
-		hello.Accepts = true
-	}
+	hello.Accepts = canBeMet(m.Info)
 	hello.Features = append(hello.Features, pxp.TransportWebRTC)
 	if m.Info != nil && m.Info.V2 {
 		hello.Features = append(hello.Features, featureV2)
@@ -240,13 +262,19 @@ func (w *wire1) ourselves(info *v1.ConnectInfo) bool {
 	return info != nil && info.Node != "" && info.Node == w.info.Node
 }
 
+// canBeMet says whether a circuit leads to whoever says this, and an upgrade from
+// there.
+func canBeMet(info *v1.ConnectInfo) bool {
+	return info != nil && info.PXP && info.Relay && info.WebRTC
+}
+
 func (w *wire1) answer(id uint32, m v1.Res) pxp.Message {
 	if !m.OK {
 		return pxp.Res{ID: id, Code: pxp.CodeRefused, Reason: pxp.FitReason(m.Error)}
 	}
 	res := pxp.Res{ID: id}
 	for _, c := range m.Candidates {
-		if c.Network != w.network || c.Info == nil || !c.Info.PXP || !c.Info.WebRTC || len(c.ID) > pxp.TokenSize || w.ourselves(c.Info) {
+		if c.Network != w.network || len(c.ID) > pxp.TokenSize || !canBeMet(c.Info) || w.ourselves(c.Info) {
 			continue // cannot be met
 		}
 		if len(res.Candidates) == maxKnown {

@@ -12,6 +12,8 @@ type wire2 struct{ in frameReader }
 
 func (w *wire2) append(dst []byte, m pxp.Message) ([]byte, error) { return pxp.Append(dst, m) }
 
+func (*wire2) forget(uint32) {}
+
 func (w *wire2) next() (pxp.Message, error) {
 	body, err := w.in.next()
 	if err != nil {
