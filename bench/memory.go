@@ -171,7 +171,7 @@ func inUse() use {
 // process.
 func ourAccept(url string) func(many int) (string, func() int, error) {
 	return func(many int) (string, func() int, error) {
-		ex, err := loopbackExchange(exchange.Config{Limits: exchange.Limits{Peers: 2*many + 8}})
+		ex, err := loopbackExchange(exchange.Config{Limits: manyPeers(many)})
 		if err != nil {
 			return "", nil, err
 		}
@@ -181,6 +181,11 @@ func ourAccept(url string) func(many int) (string, func() int, error) {
 		}
 		return l.URL(), ex.NumPeers, nil
 	}
+}
+
+// manyPeers makes room for twice as many, and for the windows of their streams.
+func manyPeers(many int) exchange.Limits {
+	return exchange.Limits{Peers: 2*many + 8, ExchangeBytes: 4 << 30}
 }
 
 func loopbackExchange(cfg exchange.Config) (*exchange.Exchange, error) {
@@ -208,7 +213,7 @@ func ourDial(address string, many int) error {
 // ourMeet has a node in the middle introduce nobody but the one at address to
 // many others.
 func ourMeet(address string, many int) error {
-	middle, err := loopbackExchange(exchange.Config{Limits: exchange.Limits{Peers: 2*many + 8}})
+	middle, err := loopbackExchange(exchange.Config{Limits: manyPeers(many)})
 	if err != nil {
 		return err
 	}
