@@ -14,6 +14,7 @@ import (
 	"github.com/peer-exchange/exchange/internal/bubble"
 	"github.com/peer-exchange/exchange/internal/memnet"
 	"github.com/peer-exchange/exchange/pxp"
+	"github.com/peer-exchange/exchange/wrtc"
 )
 
 // Close in every phase of a connection's life returns, releases everything
@@ -414,4 +415,33 @@ func TestCloseWaitsForConnect(t *testing.T) {
 			})
 		})
 	}
+}
+
+// GetNewPeer says that the exchange is closed, not what became of its attempts
+// as their peers left for that.
+func TestShutdownEndsSearch(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		w := newWorld(t)
+		a, b, c := w.node(), w.node(), w.node()
+		b.connect(a)
+		c.connect(a)
+		reached := make(chan struct{})
+		c.web.fault.Store(fault(func(ctx context.Context, _ wrtc.Role, _ wrtc.Signaler) error {
+			close(reached)
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}))
+		result := make(chan error, 1)
+		go func() { // ended by Shutdown
+			_, err := c.GetNewPeer(context.Background())
+			result <- err
+		}()
+		<-reached
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = c.Shutdown(ctx)
+		if err := <-result; !errors.Is(err, exchange.ErrClosed) {
+			t.Errorf("GetNewPeer: %v, want ErrClosed", err)
+		}
+	})
 }

@@ -198,9 +198,10 @@ func (ex *Exchange) dialSession(ctx context.Context, s *session, o opening) (*Co
 	defer func() { w.forget() }()
 	var stream mux.Stream
 	first := o.first
+	var openErr error
 	if s.version == pxp.Version { // connect and the data stream travel with hello
 		if w, err = s.connect(ctx); err == nil {
-			stream, first, err = s.openData(ctx, first, !ex.private || !o.expect.IsZero())
+			stream, first, openErr = s.openData(ctx, first, !ex.private || !o.expect.IsZero())
 		}
 	}
 	if helloErr := s.readHello(ctx); helloErr != nil {
@@ -220,11 +221,14 @@ func (ex *Exchange) dialSession(ctx context.Context, s *session, o opening) (*Co
 			return nil, s.cause(ctx, err)
 		}
 	}
-	if _, err := w.wait(ctx); err != nil {
+	if _, err := w.wait(ctx); err != nil { // says more than openErr
 		return nil, s.cause(ctx, err)
 	}
-	if err := writeFirst(ctx, stream, first); err != nil {
-		return nil, s.cause(ctx, err)
+	if openErr == nil {
+		openErr = writeFirst(ctx, stream, first)
+	}
+	if openErr != nil {
+		return nil, s.cause(ctx, openErr)
 	}
 	peer := ex.peerOf(s)
 	if peer == nil {

@@ -26,6 +26,8 @@ var (
 // slots are the tokens that are out: each names one end of a circuit that may
 // come to be, and the peer that may take it.
 type slots struct {
+	random func([]byte) // makes tokens; immutable
+
 	mu       sync.Mutex
 	byToken  map[pxp.Token]*slot
 	byPeer   map[*Peer][]*slot // candidate tokens that are not used yet, oldest first
@@ -57,6 +59,7 @@ type slot struct {
 
 func newSlots() *slots {
 	return &slots{
+		random:   randomBytes,
 		byToken:  make(map[pxp.Token]*slot),
 		byPeer:   make(map[*Peer][]*slot),
 		circuits: make(map[pair]struct{}),
@@ -72,7 +75,7 @@ func (t *slots) add(owner, target *Peer, life time.Duration, max int) *slot {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for s.token == (pxp.Token{}) || t.byToken[s.token] != nil { // those of version 1 have 32 bits
-		randomBytes(s.token[:])
+		t.random(s.token[:])
 		if owner.s.version == v1.Version {
 			s.token = newToken1(s.token)
 		}

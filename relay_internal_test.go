@@ -6,6 +6,7 @@ import (
 
 	"github.com/peer-exchange/exchange/internal/bubble"
 	"github.com/peer-exchange/exchange/pxp"
+	v1 "github.com/peer-exchange/exchange/pxp/v1"
 )
 
 // Tokens leave the table by use, by age, by number and with their owner. Nobody
@@ -38,5 +39,25 @@ func TestTokensLeaveTable(t *testing.T) {
 		check("the circuit ended", 1, 1)
 		time.Sleep(time.Minute + time.Second)
 		check("a minute later", 0, 0)
+	})
+}
+
+// A token of version 1 has 32 bits: one that is in use is not given out again.
+func TestTokensAreDistinct(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		table := newSlots()
+		next := byte(0)
+		table.random = func(b []byte) { // each three times
+			clear(b)
+			b[0] = 1 + next/3
+			next++
+		}
+		owner := &Peer{s: &session{version: v1.Version}}
+		first := table.add(owner, new(Peer), time.Minute, 3)
+		second := table.add(owner, new(Peer), time.Minute, 3)
+		if first.token == second.token || len(table.byToken) != 2 {
+			t.Errorf("two tokens are %q and %q", first.token, second.token)
+		}
+		table.dropPeer(owner)
 	})
 }
