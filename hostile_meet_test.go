@@ -31,7 +31,7 @@ func (r *raw) beCandidate(key *identity.Key, network string) *raw {
 	r.t.Helper()
 	r.offer(key.ID())
 	relay := expect[pxp.Relay](r)
-	stream := r.acceptStream(pxp.RelayStream(relay.Token))
+	stream := r.acceptCircuit(relay)
 	r.send(pxp.Res{ID: relay.ID})
 	inner := rawAccept(r.t, stream, key)
 	expect[pxp.Hello](inner)
@@ -67,7 +67,7 @@ func TestHostileRelay(t *testing.T) {
 		{"puts itself in the candidate's place", func(r *raw, _ *node) {
 			r.offer(identity.ID{1})
 			relay := expect[pxp.Relay](r)
-			stream := r.acceptStream(pxp.RelayStream(relay.Token))
+			stream := r.acceptCircuit(relay)
 			var magic [5]byte
 			stream.Read(magic[:])
 			secure.Server(context.Background(), stream, &secure.Config{Key: r.key, Preamble: []byte(pxp.Magic2)})

@@ -34,7 +34,7 @@ func (ex *Exchange) answerIncoming(via *Peer, m pxp.Incoming) error {
 	// Bounded by Limits.Meetings; every part of it has a time limit.
 	started := ex.spawn(func() {
 		defer leave()
-		if err := ex.beMet(via, from, m.Token, o); err != nil {
+		if err := ex.beMet(via, from, m, o); err != nil {
 			ex.log.Info("meeting failed", "peer", from, "via", via.ID(), "error", err)
 		}
 	})
@@ -137,8 +137,8 @@ func (ex *Exchange) mayHave(id identity.ID) error {
 
 // beMet opens our end of the circuit and goes through the same steps as meet,
 // as the acceptor. The new peer's data stream goes to the listener.
-func (ex *Exchange) beMet(via *Peer, from identity.ID, token pxp.Token, o opening) error {
-	inner, err := ex.acceptCircuit(via, from, token, o)
+func (ex *Exchange) beMet(via *Peer, from identity.ID, m pxp.Incoming, o opening) error {
+	inner, err := ex.acceptCircuit(via, from, m, o)
 	if err != nil {
 		return err
 	}
@@ -160,10 +160,10 @@ func (ex *Exchange) beMet(via *Peer, from identity.ID, token pxp.Token, o openin
 	return nil
 }
 
-func (ex *Exchange) acceptCircuit(via *Peer, from identity.ID, token pxp.Token, o opening) (*session, error) {
+func (ex *Exchange) acceptCircuit(via *Peer, from identity.ID, m pxp.Incoming, o opening) (*session, error) {
 	ctx, cancel := ex.bound(context.Background(), "being met by "+from.Short()+" through "+via.ID().Short(), ex.limits.HandshakeTime)
 	defer cancel()
-	stream, err := via.s.mux.Open(ctx, via.s.relayStream(token))
+	stream, err := via.s.mux.Open(ctx, via.s.relayStream(m.Token))
 	if err != nil {
 		return nil, via.s.cause(ctx, err)
 	}
@@ -171,7 +171,7 @@ func (ex *Exchange) acceptCircuit(via *Peer, from identity.ID, token pxp.Token, 
 		stream.Reset()
 		return nil, via.s.cause(ctx, err)
 	}
-	return ex.circuitSession(ctx, stream, o, nil)
+	return ex.circuitSession(ctx, &begun{stream, m.First}, o, nil)
 }
 
 func (ex *Exchange) acceptChannel(inner *session, via identity.ID) (*Conn, error) {

@@ -1,6 +1,7 @@
 package exchange_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -229,3 +230,18 @@ func rawJoin(t *testing.T, n *node) *raw {
 	n.accept()
 	return r
 }
+
+// acceptCircuit returns an asker's half of a circuit, with what the request
+// brought of it.
+func (r *raw) acceptCircuit(m pxp.Relay) mux.Stream {
+	r.t.Helper()
+	stream := r.acceptStream(pxp.RelayStream(m.Token))
+	return &preceded{stream, io.MultiReader(bytes.NewReader(m.First), stream)}
+}
+
+type preceded struct {
+	mux.Stream
+	in io.Reader
+}
+
+func (p *preceded) Read(b []byte) (int, error) { return p.in.Read(b) }

@@ -211,7 +211,7 @@ func (ex *Exchange) answerRelay(asker *Peer, m pxp.Relay) error {
 	started := ex.spawn(func() {
 		defer end()
 		defer ex.slots.remove(s)
-		ex.circuit(asker, s, m.ID)
+		ex.circuit(asker, s, m)
 	})
 	if !started {
 		end()
@@ -221,7 +221,7 @@ func (ex *Exchange) answerRelay(asker *Peer, m pxp.Relay) error {
 }
 
 // circuit asks the target, waits for both streams and splices them.
-func (ex *Exchange) circuit(asker *Peer, s *slot, id uint32) {
+func (ex *Exchange) circuit(asker *Peer, s *slot, m pxp.Relay) {
 	ctx, cancel := ex.bound(context.Background(), "circuit", ex.limits.CircuitTime)
 	defer cancel()
 	target := s.target
@@ -231,12 +231,12 @@ func (ex *Exchange) circuit(asker *Peer, s *slot, id uint32) {
 	askCtx, cancelAsk := context.WithTimeoutCause(ctx, ex.limits.RequestTime/2, timeout("reaching the candidate", ex.limits.RequestTime/2))
 	defer cancelAsk()
 	_, err := target.s.control.request(askCtx, func(id uint32) pxp.Message {
-		return pxp.Incoming{ID: id, Token: far.token, From: nameOf(asker, meetVersion(asker, target))}
+		return pxp.Incoming{ID: id, Token: far.token, From: nameOf(asker, meetVersion(asker, target)), First: m.First}
 	})
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errUnreachable, err)
 	}
-	if err := asker.s.control.answer(id, err); err != nil {
+	if err := asker.s.control.answer(m.ID, err); err != nil {
 		asker.s.end(err)
 		return
 	}
@@ -254,6 +254,13 @@ func (ex *Exchange) circuit(asker *Peer, s *slot, id uint32) {
 	if err != nil {
 		a.Reset()
 		return
+	}
+	if target.s.version == v1.Version && len(m.First) > 0 { // its request has no room for it
+		if err := writeFirst(ctx, b, m.First); err != nil {
+			a.Reset()
+			b.Reset()
+			return
+		}
 	}
 	n, err := splice(ctx, a, b, ex.limits.CircuitBytes)
 	ex.count(func(c *counts) { c.circuits++; c.relayed += n })

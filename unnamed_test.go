@@ -167,7 +167,7 @@ func TestUnnamedHostileCandidate(t *testing.T) {
 					defer close(played)
 					r.offer(identity.ID{})
 					relay := expect[pxp.Relay](r)
-					stream := r.acceptStream(pxp.RelayStream(relay.Token))
+					stream := r.acceptCircuit(relay)
 					r.send(pxp.Res{ID: relay.ID})
 					tt.play(r, other, stream)
 				}()

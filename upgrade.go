@@ -102,22 +102,34 @@ func (ex *Exchange) dialCircuit(ctx context.Context, c candidate, early func(*se
 	defer refuse(nil)
 
 	relay := c.via.s
-	w, err := relay.control.begin(ctx, func(id uint32) pxp.Message { return pxp.Relay{ID: id, Token: c.token} }, nil)
-	if err != nil {
-		return nil, relay.cause(ctx, err)
-	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	answered, stop := context.WithCancel(ctx)
 	defer stop()
 	heard := make(chan struct{}) // closed when the relay has answered, or will not
-	wg.Go(func() {               // ended by stop, waited for above
-		defer close(heard)
-		if _, err := w.wait(answered); err != nil && answered.Err() == nil {
-			refuse(relay.cause(ctx, err))
+	ask := func(first []byte) error {
+		w, err := relay.control.begin(ctx, func(id uint32) pxp.Message {
+			return pxp.Relay{ID: id, Token: c.token, First: first}
+		}, nil)
+		if err != nil {
+			close(heard)
+			return err
 		}
-	})
-	stream, err := relay.mux.Open(ctx, relay.relayStream(c.token))
+		wg.Go(func() { // ended by stop, waited for above
+			defer close(heard)
+			if _, err := w.wait(answered); err != nil && answered.Err() == nil {
+				refuse(relay.cause(ctx, err))
+			}
+		})
+		return nil
+	}
+	var stream net.Conn
+	var err error
+	if relay.version == pxp.Version && c.protocol == pxp.Version {
+		stream, err = openAhead(ctx, relay, c.token, ask)
+	} else if err = ask(nil); err == nil {
+		stream, err = relay.mux.Open(ctx, relay.relayStream(c.token))
+	}
 	if err != nil {
 		return nil, relay.cause(ctx, err)
 	}

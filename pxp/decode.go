@@ -186,15 +186,26 @@ func (d *decoder) str(field string, max int) string {
 
 // bin reads a byte string of exactly len(dst) bytes into dst.
 func (d *decoder) bin(field string, dst []byte) {
+	if d.isBin(field) {
+		copy(dst, d.content(field, len(dst), true))
+	}
+}
+
+// bytes reads a byte string of at most max bytes; nil when it is empty.
+func (d *decoder) bytes(field string, max int) []byte {
+	if !d.isBin(field) {
+		return nil
+	}
+	return append([]byte(nil), d.content(field, max, false)...)
+}
+
+func (d *decoder) isBin(field string) bool {
 	c, ok := d.code(field)
-	if !ok {
-		return
-	}
-	if c < msgpcode.Bin8 || c > msgpcode.Bin32 {
+	if ok && (c < msgpcode.Bin8 || c > msgpcode.Bin32) {
 		d.failf(field, "kind 0x%02x, want a byte string", c)
-		return
+		return false
 	}
-	copy(dst, d.content(field, len(dst), true))
+	return ok
 }
 
 // content reads the header of a string or byte string and returns its contents, a part of body: at most max bytes, or

@@ -110,11 +110,19 @@ func (e *encoder) str(field, s string, max int) {
 	}
 }
 
-// bin writes a byte string of a fixed length, which the types of the messages guarantee. The header and the bytes go
+// bin writes a byte string whose length is right: the types of the messages guarantee it, or bytes has looked. The header and the bytes go
 // separately since the library would let p escape to the heap.
 func (e *encoder) bin(field string, p []byte) {
 	if e.err == nil {
 		e.check(field, e.pack.EncodeBytesLen(len(p)))
 		e.buf = append(e.buf, p...)
 	}
+}
+
+// bytes writes a byte string of at most max bytes.
+func (e *encoder) bytes(field string, p []byte, max int) {
+	if len(p) > max {
+		e.failf(field, "%d bytes, limit %d", len(p), max)
+	}
+	e.bin(field, p)
 }

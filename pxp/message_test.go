@@ -306,8 +306,8 @@ func TestLargestMessages(t *testing.T) {
 	}{
 		{Hello{65535, long(MaxAgent), [32]byte{}, long(MaxObserved), true, features}, 784},
 		{GetPeers{MaxID, MaxCandidates}, 8},
-		{Relay{ID: MaxID}, 25},
-		{Incoming{ID: MaxID, From: [32]byte{1}}, 59},
+		{Relay{ID: MaxID, First: make([]byte, MaxFirst)}, 91},
+		{Incoming{ID: MaxID, From: [32]byte{1}, First: make([]byte, MaxFirst)}, 125},
 		{Upgrade{MaxID, long(MaxTransport), UpgradeOffer, long(MaxSDP), long(MaxMid), 65535}, 12385},
 		{Upgrade{MaxID, long(MaxTransport), UpgradeAnswer, long(MaxSDP), long(MaxMid), 65535}, 12385},
 		{Upgrade{MaxID, long(MaxTransport), UpgradeCandidate, long(MaxICECandidate), long(MaxMid), 65535}, 1121},

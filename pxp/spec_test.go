@@ -147,8 +147,8 @@ var sampleBodies = map[string]struct {
 		}},
 	},
 	"getpeers": {[]string{"\x02", "\x01", "\x08"}, GetPeers{MaxID, 8}},
-	"relay":    {[]string{"\x03", "\x01", bin(long(16))}, Relay{ID: MaxID}},
-	"incoming": {[]string{"\x04", "\x01", bin(long(16)), bin(long(32))}, Incoming{ID: MaxID, From: [32]byte{1}}},
+	"relay":    {[]string{"\x03", "\x01", bin(long(16)), bin(long(64))}, Relay{ID: MaxID, First: make([]byte, MaxFirst)}},
+	"incoming": {[]string{"\x04", "\x01", bin(long(16)), bin(long(32)), bin(long(64))}, Incoming{ID: MaxID, From: [32]byte{1}, First: make([]byte, MaxFirst)}},
 	"upgrade": {
 		[]string{"\x05", "\x01", "\xa6webrtc", "\x01", "\xa0", "\xa0", "\x00"},
 		Upgrade{MaxID, long(16), UpgradeOffer, long(12288), long(64), 65535},
@@ -239,8 +239,8 @@ func TestSpecFields(t *testing.T) {
 		})
 		checked++
 	}
-	if checked != 23 {
-		t.Errorf("%d fields checked, the messages have 20 and a candidate 3", checked)
+	if checked != 25 {
+		t.Errorf("%d fields checked, the messages have 22 and a candidate 3", checked)
 	}
 
 	for _, row := range specTable(t, tables, "8.5", 1) {
@@ -287,6 +287,10 @@ func wantSpecField(t *testing.T, section string, row []string, with func(value s
 		refused(str(long(n+1)), "limit "+m[1])
 	case kind == "bin":
 		n, _ := strconv.Atoi(m[1])
+		if m[3] == "" {
+			refused(bin(long(n+1)), "limit "+m[1])
+			break
+		}
 		refused(bin(long(n+1)), "want "+m[1])
 		refused(bin(long(n-1)), "want "+m[1])
 	default: // array

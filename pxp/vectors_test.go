@@ -32,6 +32,7 @@ type vectorFields struct {
 	Max        int
 	Token      hexBytes
 	From       hexBytes
+	First      hexBytes
 	Transport  string
 	Kind       UpgradeKind
 	Text       string
@@ -54,6 +55,9 @@ func (h *hexBytes) UnmarshalText(text []byte) (err error) {
 
 func (v *vector) message(t *testing.T) Message {
 	f := v.Fields
+	if len(f.First) == 0 {
+		f.First = nil
+	}
 	switch v.Type {
 	case "hello":
 		m := Hello{f.Version, f.Agent, [32]byte(f.Proof), f.Observed, f.Accepts, f.Features}
@@ -64,9 +68,9 @@ func (v *vector) message(t *testing.T) Message {
 	case "getpeers":
 		return GetPeers{f.ID, f.Max}
 	case "relay":
-		return Relay{f.ID, Token(f.Token)}
+		return Relay{f.ID, Token(f.Token), f.First}
 	case "incoming":
-		return Incoming{f.ID, Token(f.Token), [32]byte(f.From)}
+		return Incoming{f.ID, Token(f.Token), [32]byte(f.From), f.First}
 	case "upgrade":
 		return Upgrade{f.ID, f.Transport, f.Kind, f.Text, f.Mid, f.Line}
 	case "connect":

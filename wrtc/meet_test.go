@@ -19,8 +19,8 @@ import (
 func TestMeetRoundTrips(t *testing.T) {
 	const (
 		roundTrip = 40 * time.Millisecond
-		// query 1, circuit 5 with offer and answer in it, ICE 1, DTLS 1, connect 1, data 1: each waits for the one before
-		want = 10
+		// query 1, circuit 4 with offer and answer in it, ICE 1, DTLS 1, connect 1, data 1: each waits for the one before
+		want = 9
 	)
 	wrtc.InLab(t, nil, func(t *testing.T, a, b *wrtc.WebRTC) {
 		node := func(w *wrtc.WebRTC, onEvent func(exchange.Event)) *exchange.Exchange {
