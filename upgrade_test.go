@@ -139,7 +139,8 @@ func TestCircuitSession(t *testing.T) {
 		if bye := inner.expectEnd(); bye.Code != pxp.CodeProtocol {
 			t.Errorf("connect on a circuit session: bye %v %q, want protocol", bye.Code, bye.Reason)
 		}
-		if after := victim.Stats(); after.Joined != before.Joined || after.PromisedBytes != before.PromisedBytes {
+		// Less is promised when the circuit's own stream has ended by now.
+		if after := victim.Stats(); after.Joined != before.Joined || after.PromisedBytes > before.PromisedBytes {
 			t.Errorf("a circuit session made of stats %+v these: %+v", before, after)
 		}
 	})
