@@ -47,7 +47,7 @@ const (
 )
 
 // draw writes bars for each column: the median, with a whisker from the least
-// to the most. Each column has a scale of its own; where rows differ by more
+// to the most. Each column has a scale of its own; where medians differ by more
 // than a factor of 50 it is logarithmic, and says so.
 func draw(w io.Writer, r *result) {
 	lines := 0
@@ -98,14 +98,15 @@ type scale struct {
 
 func scaleOf(rows []*rowResult, c int) scale {
 	s := scale{least: math.Inf(1)}
+	low, high := math.Inf(1), 0.0 // of the medians
 	for _, row := range rows {
 		sum := row.of(c)
-		s.most = max(s.most, sum.max)
+		s.most, high = max(s.most, sum.max), max(high, sum.median)
 		if sum.min > 0 {
-			s.least = min(s.least, sum.min)
+			s.least, low = min(s.least, sum.min), min(low, sum.median)
 		}
 	}
-	s.log = s.most > 50*s.least
+	s.log = high > 50*low
 	return s
 }
 
