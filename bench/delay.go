@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -37,13 +38,17 @@ func (farAway) about() result {
 
 func (farAway) rows(e effort) []row {
 	var rows []row
-	for _, c := range []contender{ours{}, libp2pNoise, libp2pTLS, hashicorp{}, plain{}} {
-		rows = append(rows, row{name: c.name(), once: func() ([]float64, error) { return atDistance(c, e, true) }})
+	for _, c := range []contender{ours{}, libp2pNoise, libp2pTLS, libp2pQUIC, hashicorp{}, plain{}, ourWebRTC{}, pionTuned} {
+		rows = append(rows, row{name: c.name(), once: func() ([]float64, error) { return atDistance(c, e) }})
 	}
 	return rows
 }
 
-func atDistance(c contender, e effort, streams bool) ([]float64, error) {
+func atDistance(c contender, e effort) ([]float64, error) {
+	tries := 5
+	if e.quick {
+		tries = 1
+	}
 	var out []float64
 	for _, rtt := range roundTripTimes {
 		l := line{delay: rtt / 2}
@@ -55,21 +60,18 @@ func atDistance(c contender, e effort, streams bool) ([]float64, error) {
 		if err != nil {
 			return nil, err
 		}
-		eight := nan
-		if _, one := c.(plain); !one && streams {
-			if eight, _, err = flow(c, l, 32<<10, 8, warm, max(e.time, 4*rtt)); err != nil {
-				return nil, err
-			}
+		eight, _, err := flow(c, l, 32<<10, 8, warm, max(e.time, 4*rtt))
+		if errors.Is(err, errOneStream) {
+			eight, err = nan, nil
 		}
-		tries := 5
-		if e.quick {
-			tries = 1
-		}
-		each, err := setUps(c, l, tries)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, rate, eight, quantile(each, 0.5)/float64(rtt.Microseconds()))
+		each, err := firstBytes(c, l, tries)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, rate, eight, quantile(each, 0.5)*float64(time.Millisecond)/float64(rtt))
 	}
 	return out, nil
 }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/host"
@@ -17,7 +20,6 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	libwebrtc "github.com/libp2p/go-libp2p/p2p/transport/webrtc"
 	"github.com/multiformats/go-multiaddr"
-	manet "github.com/multiformats/go-multiaddr/net"
 )
 
 const libp2pProtocol = "/bench/1"
@@ -88,21 +90,38 @@ type libp2pEnds struct {
 
 // putDelay makes the near end dial a delay line before the far one.
 func (e *libp2pEnds) putDelay(l line) error {
-	address, err := manet.ToNetAddr(e.to.Addrs[0])
+	at := e.to.Addrs[0] // 127.0.0.1
+	if port, err := at.ValueForProtocol(multiaddr.P_TCP); err == nil {
+		proxy, err := newDelayTCP("127.0.0.1:"+port, l.delay)
+		if err != nil {
+			return err
+		}
+		e.release = append(e.release, proxy.close)
+		e.to.Addrs[0] = otherPort(at, "tcp", port, proxy.listener.Addr().(*net.TCPAddr).Port)
+		return nil
+	}
+	port, err := at.ValueForProtocol(multiaddr.P_UDP)
 	if err != nil {
 		return err
 	}
-	if address.Network() != "tcp" {
-		return fmt.Errorf("no delay line for %s", address.Network())
-	}
-	proxy, err := newDelayTCP(address.String(), l.delay)
+	real, err := netip.ParseAddrPort("127.0.0.1:" + port)
 	if err != nil {
 		return err
 	}
-	e.release = append(e.release, proxy.close)
-	through, err := manet.FromNetAddr(proxy.listener.Addr())
-	e.to.Addrs = []multiaddr.Multiaddr{through}
-	return err
+	hub := newDelayUDP(l.delay)
+	e.release = append(e.release, hub.close)
+	second := hub.of(real)
+	if second == nil {
+		return errors.New("no second address")
+	}
+	e.to.Addrs[0] = otherPort(at, "udp", port, second.LocalAddr().(*net.UDPAddr).Port)
+	return nil
+}
+
+// otherPort returns at with another port.
+func otherPort(at multiaddr.Multiaddr, network, port string, by int) multiaddr.Multiaddr {
+	text := strings.Replace(at.String(), fmt.Sprintf("/%s/%s", network, port), fmt.Sprintf("/%s/%d", network, by), 1)
+	return multiaddr.StringCast(text)
 }
 
 func (e *libp2pEnds) connect() (session, error) {
