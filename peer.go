@@ -80,8 +80,8 @@ func (p *Peer) Err() error { return p.s.err() }
 
 // Close ends the session with the peer, and all its streams with it. It waits
 // until what they have written is on its way, for a second at most, and in
-// version 1 until a channel that is new has been open for 200 ms. Closing a
-// Conn does not end the session; this does.
+// version 1 until nothing has come over a channel for 200 ms, for two seconds at
+// most. Closing a Conn does not end the session; this does.
 func (p *Peer) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), peerLinger)
 	defer cancel()

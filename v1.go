@@ -167,15 +167,29 @@ func (ex *Exchange) openChannel1(ctx context.Context, inner *session, channel ne
 // opens.
 const patience1 = 2 * time.Second
 
-// settle1 is how long such a channel stays open at least once the preambles have
-// passed: WebRTC implementations for Node.js may crash when one is closed at
-// once.
+// settle1 is how long the other end must have been silent before such a channel
+// is closed: @roamhq/wrtc crashes when JavaScript sends something just as the
+// other end's close arrives (PXP §16.10). Who never is silent is closed after
+// patience1.
 const settle1 = 200 * time.Millisecond
 
 // settle waits until a session of version 1 over a channel may be ended.
 func (s *session) settle() {
-	if s.version == v1.Version && !s.circuit && !s.path.Via.IsZero() {
-		time.Sleep(settle1 - time.Since(s.started))
+	if s.version != v1.Version || s.circuit || s.path.Via.IsZero() {
+		return
+	}
+	for end := time.Now().Add(patience1); ; {
+		wait := min(settle1-time.Since(s.mux.Stats().LastReceived), time.Until(end))
+		if wait <= 0 {
+			return
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-t.C:
+		case <-s.mux.Done(): // the other end was faster
+			t.Stop()
+			return
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ func three1(w *world) (candidate, asker *node) {
 	return candidate, asker
 }
 
-// A session over a new channel does not end before it has lasted a while.
+// A session over a new channel does not end at once.
 func TestVersion1ChannelSettles(t *testing.T) {
 	for _, how := range []string{"Peer.Close", "Close", "Shutdown"} {
 		t.Run(how, func(t *testing.T) {
@@ -66,6 +66,48 @@ func TestVersion1ChannelSettles(t *testing.T) {
 			}
 		})
 	})
+}
+
+// Nor while the other end sends: its close could arrive as it sends something.
+// That is waited for as long as for a channel to open.
+func TestVersion1ChannelClosesInSilence(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		writes int
+		want   time.Duration
+	}{
+		{"for a while", 6, 700 * time.Millisecond},
+		{"for ever", 1000, 2 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble.Run(t, func(t *testing.T) {
+				candidate, asker := three1(newWorld(t))
+				conn, err := asker.GetNewPeer(context.Background())
+				if err != nil {
+					t.Fatal(err)
+				}
+				other := candidate.accept()
+				time.Sleep(time.Minute) // the channel is no longer new
+				written := make(chan struct{})
+				go func() { // ended by the session
+					defer close(written)
+					for range tt.writes {
+						if _, err := other.Write([]byte("x")); err != nil {
+							return
+						}
+						time.Sleep(100 * time.Millisecond)
+					}
+				}()
+				time.Sleep(time.Millisecond)
+				began := time.Now()
+				conn.Peer().Close()
+				if took := time.Since(began); took < tt.want-10*time.Millisecond || took > tt.want+10*time.Millisecond {
+					t.Errorf("closed after %v, want %v", took, tt.want)
+				}
+				<-written
+			})
+		})
+	}
 }
 
 // A negotiation is given up at once before there is an answer. After that the
