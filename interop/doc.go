@@ -45,6 +45,7 @@
 //	end          stream, peer, bytes, sha256: the other side has ended it; of all that it sent
 //	sought       error: an attempt of seek has ended; empty if it found one
 //	trapped      phase: the command that the option trap names has come; the process has stopped
+//	offer        phase: "asked" when simple-peer wants an offer, "made" when @roamhq/wrtc has made it
 //	rtcClosed    a connection over WebRTC is closed, open or not
 //	closed       stream, peer: both directions are over
 //	streamError  stream, peer, error

@@ -159,6 +159,8 @@ func (n *goNode) do(c goCommand) (fields, error) {
 	case "seek":
 		n.ex.Maintain(c.Count)
 		return nil, nil
+	case "steady":
+		return n.steady(), nil
 	case "settle":
 		return n.settle(c.Count), nil
 	case "shutdown":

@@ -24,14 +24,24 @@ var (
 // watchOrder returns a context that is done, with errOrder as the cause, when the candidate shows the symptom from now on.
 // Its end waits for what it started.
 func watchOrder(ctx context.Context, candidate *Process) (context.Context, func()) {
-	first := len(candidate.Events())
+	return unless(ctx, candidate, func(e Event) error {
+		if e.Event == "error" && e.Error == orderSymptom {
+			return errOrder
+		}
+		return nil
+	})
+}
+
+// unless returns a context that is done, with the cause that problem returns, when the process tells something from now on
+// that is a problem. Its end waits for what it started.
+func unless(ctx context.Context, p *Process, problem func(Event) error) (context.Context, func()) {
+	first := len(p.Events())
 	ctx, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
 	go func() { // ends with ctx
 		defer close(done)
-		symptom := func(e Event) bool { return e.Event == "error" && e.Error == orderSymptom }
-		if _, err := candidate.Watch(ctx, first, symptom); err == nil {
-			cancel(errOrder)
+		if e, err := p.Watch(ctx, first, func(e Event) bool { return problem(e) != nil }); err == nil {
+			cancel(problem(e))
 		}
 	}()
 	return ctx, func() { cancel(nil); <-done }

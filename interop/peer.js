@@ -41,13 +41,22 @@ function tell (event, fields) {
 
 process.on('uncaughtExceptionMonitor', (err) => tell('fatal', { error: String((err && err.stack) || err) }))
 
-// watched tells when a connection over WebRTC is closed, of which an application is not told while it is not open.
+// watched tells when a connection over WebRTC is closed, of which an application is not told while it is not open, and when
+// it was asked for an offer and has made it.
 function watched (config, constraints) {
   const connection = new wrtc.RTCPeerConnection(config, constraints)
   const close = connection.close
   connection.close = function () {
     close.call(connection)
     tell('rtcClosed')
+  }
+  const createOffer = connection.createOffer
+  connection.createOffer = function (made, ...rest) { // simple-peer passes callbacks
+    tell('offer', { phase: 'asked' })
+    return createOffer.call(connection, (offer) => {
+      tell('offer', { phase: 'made' })
+      made(offer)
+    }, ...rest)
   }
   return connection
 }

@@ -3,7 +3,9 @@ package interop
 import (
 	"context"
 	"errors"
+	"os"
 	"runtime"
+	"runtime/pprof"
 	"time"
 
 	"github.com/peer-exchange/exchange"
@@ -120,8 +122,23 @@ func namesOf(err error) []string {
 // shutdownTime is how long an orderly end may wait for data streams, which these nodes do not close.
 const shutdownTime = time.Second
 
+// steady waits until the number of goroutines has not changed for a while, and tells it: what has yet to end then only lets
+// settle be content with more.
+func (n *goNode) steady() fields {
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	goroutines := runtime.NumGoroutine()
+	for same := 0; same < 10; same++ {
+		<-look.C
+		if now := runtime.NumGoroutine(); now != goroutines {
+			goroutines, same = now, 0
+		}
+	}
+	return fields{"goroutines": goroutines}
+}
+
 // settle waits until nothing of a meeting is left: no circuits, and no more goroutines than most. It gives up when that is
-// long overdue, and tells what there is.
+// long overdue, tells what there is, and says on stderr where.
 func (n *goNode) settle(most int) fields {
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
@@ -133,6 +150,7 @@ func (n *goNode) settle(most int) fields {
 		select {
 		case <-look.C:
 		case <-end:
+			_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1) // for who reads the log
 			return fields{"circuits": circuits, "goroutines": goroutines}
 		}
 	}
