@@ -3,6 +3,7 @@
 //
 //	go run .                      # everything, tables on stdout, progress on stderr
 //	go run . --only stream,setup  # some of it; --list names what there is
+//	go run . --only stream --row exchange --cpuprofile FILE
 //	go run . --quick              # one short round: does it work, not how fast it is
 //	go run . --json               # the samples
 //	go run . --write              # into results.json and RESULTS.md, where they replace those of the same name

@@ -90,7 +90,7 @@ func commit() string {
 		return "unknown"
 	}
 	name := strings.TrimSpace(string(hash))
-	changed, err := exec.Command("git", "status", "--porcelain", "--", "..", ":!results.json", ":!RESULTS.md", ":!*.svg").Output()
+	changed, err := exec.Command("git", "status", "--porcelain", "-uno", "--", "..", ":!results.json", ":!RESULTS.md", ":!*.svg").Output()
 	if err != nil || len(changed) > 0 {
 		name += "+"
 	}

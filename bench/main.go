@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"runtime/pprof"
 	"strings"
 )
 
@@ -36,6 +38,8 @@ func command(args []string, out, progress io.Writer) error {
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	only := flags.String("only", "", "`NAME[,NAME]`: only these measurements")
+	rowName := flags.String("row", "", "`TEXT`: only rows whose name has it")
+	profile := flags.String("cpuprofile", "", "`FILE` for a profile of all that is measured")
 	quick := flags.Bool("quick", false, "one short round: whether it works, not how fast it is")
 	list := flags.Bool("list", false, "say what there is to measure, and measure nothing")
 	asJSON := flags.Bool("json", false, "print the samples, not tables")
@@ -53,8 +57,8 @@ func command(args []string, out, progress io.Writer) error {
 		}
 		return nil
 	}
-	if *write && *quick {
-		return fmt.Errorf("what --quick measures is not worth to --write")
+	if *write && (*quick || *rowName != "") {
+		return errors.New("what --quick measures is not worth to --write, nor is a part of a table")
 	}
 	chosen, err := choose(*only)
 	if err != nil {
@@ -64,9 +68,16 @@ func command(args []string, out, progress io.Writer) error {
 	if *quick {
 		e = quickEffort
 	}
+	if *profile != "" {
+		stop, err := startProfile(*profile)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
 	var results []result
 	for _, m := range chosen {
-		r := run(m, e, progress)
+		r := run(onlyRows{m, *rowName}, e, progress)
 		results = append(results, r)
 		if !*asJSON {
 			writeResult(out, &r)
@@ -104,4 +115,34 @@ func choose(only string) ([]measurement, error) {
 		}
 	}
 	return chosen, nil
+}
+
+// onlyRows is a measurement without the rows whose name does not have text.
+type onlyRows struct {
+	measurement
+	text string
+}
+
+func (m onlyRows) rows(e effort) (rows []row) {
+	for _, r := range m.measurement.rows(e) {
+		if strings.Contains(r.name, m.text) {
+			rows = append(rows, r)
+		}
+	}
+	return rows
+}
+
+func startProfile(file string) (stop func(), err error) {
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		f.Close()
+	}, nil
 }
