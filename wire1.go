@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -29,6 +30,7 @@ type wire1 struct {
 	asked  map[string]uint32     // our requests that are waited for: nonce to id
 	asks   uint32                // requests of the remote so far; their ids
 	theirs map[uint32]wire1Asked // those without an answer
+	named  []string              // ids of candidates, the last that the remote named
 }
 
 type wire1Asked struct {
@@ -47,6 +49,9 @@ const nobody1 = "\x00"
 // maxWire1Asked bounds the requests of the remote that wait for an answer. Ours
 // are bounded by Limits.Requests.
 const maxWire1Asked = 256
+
+// maxWire1Named bounds the ids of candidates that are known again.
+const maxWire1Named = 256
 
 func (w *wire1) append(dst []byte, m pxp.Message) ([]byte, error) {
 	w.mu.Lock()
@@ -280,6 +285,13 @@ func (w *wire1) answer(id uint32, m v1.Res) pxp.Message {
 		if len(res.Candidates) == maxKnown {
 			break
 		}
+		if slices.Contains(w.named, c.ID) {
+			continue // an original never names one again, and ends when it is asked for one again
+		}
+		if len(w.named) == maxWire1Named {
+			w.named = slices.Delete(w.named, 0, 1)
+		}
+		w.named = append(w.named, c.ID)
 		protocol := uint8(v1.Version)
 		if c.Info.V2 {
 			protocol = pxp.Version

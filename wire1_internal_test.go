@@ -118,3 +118,28 @@ func TestBehindIsBounded(t *testing.T) {
 		t.Error("a peer was forgotten")
 	}
 }
+
+// An original that is asked for one candidate twice can end, so who names one
+// twice is not asked again.
+func TestCandidateNamedTwice(t *testing.T) {
+	w := newWire1(nil, "n", &v1.ConnectInfo{})
+	name := func(ids ...string) int {
+		m := v1.Res{OK: true, List: true}
+		for _, id := range ids {
+			m.Candidates = append(m.Candidates, v1.Candidate{ID: id, Network: "n", Info: &v1.ConnectInfo{PXP: true, Relay: true, WebRTC: true}})
+		}
+		return len(w.answer(1, m).(pxp.Res).Candidates)
+	}
+	if got := name("a", "b", "a"); got != 2 {
+		t.Errorf("%d candidates are taken, want 2", got)
+	}
+	if got := name("b", "c"); got != 1 {
+		t.Errorf("%d candidates are taken later, want 1", got)
+	}
+	for i := range 2 * maxWire1Named {
+		name(fmt.Sprint(i))
+	}
+	if len(w.named) > maxWire1Named {
+		t.Errorf("%d ids are kept", len(w.named))
+	}
+}

@@ -35,8 +35,9 @@ type modelSide struct {
 	line     []byte // of its control stream, as far as it has come
 	messages uint64 // but res
 	hello    bool
-	asked    map[string]asked    // requests that are not answered, by nonce; of the other end
-	ids      map[string]string   // those of its relay and incoming: which of the two
+	left     bool                // it has ended its control stream, or has destroyed either half
+	asked    map[string][]asked  // requests that are not answered, by nonce; of the other end
+	ids      map[string]string   // those of its relay and incoming: which of the two, or "other"
 	granted  map[string]struct{} // ids that it has granted
 }
 
@@ -49,7 +50,7 @@ func newModel(what string, object func(string)) *model {
 	for _, s := range []*modelSide{&m.sent, &m.received} {
 		*s = modelSide{
 			channels: make(map[uint64]string), ended: make(map[uint64]bool),
-			asked: make(map[string]asked), ids: make(map[string]string), granted: make(map[string]struct{}),
+			asked: make(map[string][]asked), ids: make(map[string]string), granted: make(map[string]struct{}),
 		}
 	}
 	m.ours = &framesIn{frame: m.checkFrame, broken: m.wrong}
@@ -98,7 +99,7 @@ func (m *model) checkFrame(kind byte, channel uint64, payload []byte) {
 		if !open || s.ended[channel] {
 			m.wrong("end of channel %d, which is not open", channel)
 		}
-		if name == "pxp" {
+		if name == "pxp" && !m.received.left {
 			m.wrong("end of the control stream")
 		}
 		s.ended[channel] = true
@@ -156,7 +157,8 @@ func (m *model) checkData(name string, p []byte) {
 // what others say.
 func (m *model) within(name string) *model {
 	id, is := strings.CutPrefix(name, "relay:")
-	if !is || m.sent.ids[id] != "relay" && m.received.ids[id] != "incoming" {
+	asks, met := m.sent.ids[id] == "relay", m.received.ids[id] == "incoming"
+	if !is || asks == met || m.sent.ids[id] != "" && m.received.ids[id] != "" { // originals name no two circuits alike
 		return nil
 	}
 	c := m.circuits[id]
@@ -172,7 +174,7 @@ var (
 	goodID = regexp.MustCompile(`^[0-9a-f]{8}$`)
 
 	// killingNonces are events of the original's control stream: an answer with one of these is emitted as that.
-	killingNonces = []string{"error", "hello", "getpeers", "relay", "incoming", "upgrade", "connect", "res"}
+	killingNonces = []string{"error", "hello", "getpeers", "relay", "incoming", "upgrade", "connect"}
 )
 
 func (m *model) checkLine(line []byte) {
@@ -193,7 +195,8 @@ func (m *model) checkLine(line []byte) {
 		m.checkRes(message[1], args, bad)
 		return
 	}
-	if s.hello != (command != "hello") || s.hello && !m.received.hello {
+	// In a circuit the original sends its upgrade at once, too.
+	if s.hello != (command != "hello") || s.hello && !m.received.hello && command != "upgrade" {
 		bad("before its time")
 	}
 	if json.Unmarshal(message[1], &nonce) != nil || nonce != strconv.FormatUint(s.messages, 36) {
@@ -211,11 +214,12 @@ func (m *model) checkLine(line []byte) {
 		}
 	case "relay", "incoming":
 		var ids []string
-		if json.Unmarshal(args, &ids) != nil || len(ids) != 1 || !goodID.MatchString(ids[0]) {
+		// What is asked for is as the other end has named it.
+		if json.Unmarshal(args, &ids) != nil || len(ids) != 1 || ids[0] == "" || command == "incoming" && !goodID.MatchString(ids[0]) {
 			bad("args")
 			return
 		}
-		if s.ids[ids[0]] != "" {
+		if s.ids[ids[0]] == command {
 			bad("the same id again")
 		}
 		s.ids[ids[0]] = command
@@ -277,11 +281,19 @@ func (m *model) checkRes(nonce, args json.RawMessage, bad objection) {
 	if slices.Contains(killingNonces, key) {
 		bad("nonce")
 	}
-	request, ok := m.received.asked[key]
-	delete(m.received.asked, key)
-	switch {
-	case !ok:
+	waiting := m.received.asked[key]
+	// Who asks twice with one nonce cannot know which answer is whose, but for its shape.
+	which := slices.IndexFunc(waiting, func(a asked) bool { return (a.command == "getpeers") == (args[0] == '[') })
+	if which < 0 && len(waiting) > 0 {
+		which = 0
+	}
+	if which < 0 {
 		bad("answer to nothing")
+		return
+	}
+	request := waiting[which]
+	m.received.asked[key] = slices.Delete(waiting, which, which+1)
+	switch {
 	case request.command == "getpeers":
 		checkList(args, bad)
 	case request.command == "relay", request.command == "incoming", request.command == "connect":
@@ -322,14 +334,49 @@ func checkList(args json.RawMessage, bad objection) {
 	}
 }
 
+// idText is the id that the original sees in the args of relay and incoming.
+func idText(args json.RawMessage) string {
+	var text string
+	var list []any
+	switch {
+	case json.Unmarshal(args, &text) == nil && text != "":
+		return string([]rune(text)[:1])
+	case json.Unmarshal(args, &list) == nil && len(list) > 0:
+		return jsText(list[0])
+	}
+	return "undefined"
+}
+
 // nonceText is what the original compares nonces by.
 func nonceText(raw json.RawMessage) string {
 	var v any
 	if json.Unmarshal(raw, &v) != nil {
 		return string(raw)
 	}
-	if n, ok := v.(float64); ok {
-		return strconv.FormatFloat(n, 'f', -1, 64)
+	return jsText(v)
+}
+
+// jsText is JavaScript's String(v).
+func jsText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case float64:
+		if v == 0 {
+			v = 0 // not -0
+		}
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case []any:
+		var parts []string
+		for _, e := range v {
+			if e == nil {
+				e = ""
+			}
+			parts = append(parts, jsText(e))
+		}
+		return strings.Join(parts, ",")
+	case map[string]any:
+		return "[object Object]"
 	}
 	return fmt.Sprint(v)
 }
@@ -339,7 +386,15 @@ func (m *model) noteFrame(kind byte, channel uint64, payload []byte) {
 	r := &m.received
 	switch kind {
 	case 0:
-		r.channels[channel] = string(payload)
+		name := string(payload)
+		if name == "pxp" && channel != 0 {
+			name = "" // nobody waits for it
+		}
+		r.left = r.left || r.channels[channel] == "pxp" // it is replaced
+		r.channels[channel] = name
+		if id, is := strings.CutPrefix(name, "relay:"); is && m.within(name) == nil {
+			r.ids[id] = "other" // a circuit that is passed on, or one that has begun too early
+		}
 	case 2:
 		name := r.channels[channel]
 		if name == "pxp" {
@@ -356,8 +411,11 @@ func (m *model) noteFrame(kind byte, channel uint64, payload []byte) {
 		if c := m.within(name); c != nil {
 			c.theirs.feed(payload)
 		}
-	case 4:
-		r.ended[channel] = true
+	case 4, 6:
+		r.ended[channel] = kind == 4
+		r.left = r.left || r.channels[channel] == "pxp"
+	case 5:
+		r.left = r.left || m.sent.channels[channel] == "pxp"
 	}
 }
 
@@ -370,19 +428,20 @@ func (m *model) noteLine(line []byte) {
 	request := asked{command: command}
 	r := &m.received
 	switch command {
-	case "res":
-		return
 	case "hello":
 		r.hello = true
 		return
+	case "res", "upgrade": // never answered
+		return
 	case "relay", "incoming":
-		var ids []any
-		if json.Unmarshal(message[2], &ids) == nil && len(ids) > 0 {
-			request.id = fmt.Sprint(ids[0])
-			r.ids[request.id] = command
+		request.id = idText(message[2])
+		if r.ids[request.id] != "" {
+			command = "other" // no original names an id again
 		}
+		r.ids[request.id] = command
 	}
-	r.asked[nonceText(message[1])] = request
+	key := nonceText(message[1])
+	r.asked[key] = append(r.asked[key], request)
 }
 
 // framesIn reads the bytes of one direction of a session, and passes on what each frame has of its payload as that comes.

@@ -99,6 +99,13 @@ func (d *decoder) message(line []byte) Message {
 	if decode == nil {
 		return Unknown{Name: command, Nonce: nonce}
 	}
+	switch command {
+	case commandGetPeers, commandRelay, commandIncoming, commandConnect:
+		if reserved(nonce.Key()) {
+			d.failf("nonce", "an answer to it would not reach who asked")
+			return nil
+		}
+	}
 	return decode(d, nonce, args)
 }
 

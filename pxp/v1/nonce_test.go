@@ -1,6 +1,9 @@
 package v1
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 func TestNewNonce(t *testing.T) {
 	for number, want := range map[uint64]string{
@@ -35,5 +38,20 @@ func TestNonceKey(t *testing.T) {
 		if err != nil || m.(Res).Nonce.Key() != want.Key() {
 			t.Errorf("%s: %+v, %v, want the key %q", nonce, m, err, want.Key())
 		}
+	}
+}
+
+// An answer with one of these would end the original, so what would have to be answered with one is malformed.
+func TestReservedRequests(t *testing.T) {
+	for _, word := range []string{"error", "hello", "getpeers", "relay", "incoming", "upgrade", "connect"} {
+		for _, request := range []string{`["getpeers",%q,"n"]`, `["relay",%q,["a"]]`, `["incoming",%q,["a"]]`, `["connect",%q,"n"]`} {
+			line := fmt.Sprintf(request, word)
+			if m, err := Decode([]byte(line)); err == nil {
+				t.Errorf("%s is %#v", line, m)
+			}
+		}
+	}
+	if _, err := Decode([]byte(`["upgrade","error",{"transport":"webrtc","signal":{"type":"offer","sdp":"v=0"}}]`)); err != nil {
+		t.Errorf("upgrade, which is never answered: %v", err)
 	}
 }
