@@ -126,6 +126,31 @@ const (
 // Errors: [ErrNoPeers], [ErrNoCandidates], [ErrAllFailed] (a [*MeetError] with
 // every cause), [ErrClosed], or the cause of ctx.
 func (ex *Exchange) GetNewPeer(ctx context.Context) (*Conn, error) {
+	return ex.GetNewPeerWith(ctx, nil)
+}
+
+// MeetConfig is what [Exchange.GetNewPeerWith] may be told. Its zero value says
+// what [Exchange.GetNewPeer] does.
+type MeetConfig struct {
+	// First is what the data stream begins with, at most [MaxFirst] bytes. It
+	// saves a round trip against a Write after the call: it goes out with the
+	// request to connect, over the direct connection, to a candidate that has
+	// proved its membership. Candidates that then refuse, or with whom the
+	// call does not return, may have got it too. By version 1 it waits until
+	// the candidate has agreed.
+	First []byte
+}
+
+// GetNewPeerWith is [Exchange.GetNewPeer] with more to say about how; nil means
+// nothing more. It fails like GetNewPeer, and when config makes no sense.
+func (ex *Exchange) GetNewPeerWith(ctx context.Context, config *MeetConfig) (*Conn, error) {
+	var first []byte
+	if config != nil {
+		first = config.First
+	}
+	if len(first) > MaxFirst {
+		return nil, fmt.Errorf("exchange: MeetConfig.First has %d bytes, limit %d: write the rest to the Conn", len(first), MaxFirst)
+	}
 	if !ex.enter() {
 		return nil, ErrClosed
 	}
@@ -138,7 +163,7 @@ func (ex *Exchange) GetNewPeer(ctx context.Context) (*Conn, error) {
 	if err := ex.hasRoom(); err != nil {
 		return nil, err
 	}
-	s := newSearch(ex)
+	s := newSearch(ex, first)
 	if len(s.relays) == 0 {
 		return nil, ErrNoPeers
 	}
@@ -153,14 +178,15 @@ func (ex *Exchange) GetNewPeer(ctx context.Context) (*Conn, error) {
 // after the other until one is met.
 type search struct {
 	ex     *Exchange
+	first  []byte  // what the data stream begins with
 	relays []*Peer // not asked yet; guarded by mu
 
 	mu       sync.Mutex
 	failures []*AttemptError
 }
 
-func newSearch(ex *Exchange) *search {
-	s := &search{ex: ex}
+func newSearch(ex *Exchange, first []byte) *search {
+	s := &search{ex: ex, first: first}
 	for p := range ex.Peers() {
 		if p.s.offers(featureRelay) {
 			s.relays = append(s.relays, p)
@@ -246,7 +272,7 @@ func (s *search) lane(ctx context.Context) *Conn {
 		if !ok {
 			return nil
 		}
-		conn, err := s.ex.meet(ctx, c)
+		conn, err := s.ex.meet(ctx, c, s.first)
 		s.ex.endMeeting(c.id)
 		if err == nil {
 			return conn

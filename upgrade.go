@@ -25,8 +25,8 @@ const upgradeLabel = "PXP2 webrtc"
 // errUpgraded ends a circuit session that has done its work.
 var errUpgraded = fmt.Errorf("%w: upgraded", ErrSuperseded)
 
-// meet connects to a candidate, as the asker.
-func (ex *Exchange) meet(ctx context.Context, c candidate) (*Conn, *AttemptError) {
+// meet connects to a candidate, as the asker. The data stream begins with first.
+func (ex *Exchange) meet(ctx context.Context, c candidate, first []byte) (*Conn, *AttemptError) {
 	failed := func(step string, err error) *AttemptError {
 		return &AttemptError{Via: c.via.ID(), Peer: c.id, Step: step, Err: err}
 	}
@@ -49,7 +49,7 @@ func (ex *Exchange) meet(ctx context.Context, c candidate) (*Conn, *AttemptError
 		return nil, failed("upgrade", err)
 	}
 	began = time.Now()
-	conn, err := ex.connectChannel(ctx, inner, channel, c.via.ID())
+	conn, err := ex.connectChannel(ctx, inner, channel, c.via.ID(), first)
 	ex.events.emit(StepDone{Step: StepConnect, Peer: c.id, Via: c.via.ID(), Took: time.Since(began), Err: err})
 	if err != nil {
 		inner.end(err)
@@ -242,11 +242,12 @@ func (ex *Exchange) negotiate(ctx context.Context, inner *session, role wrtc.Rol
 // channel: the remote of the circuit session, whose authenticated signals
 // carried the channel's fingerprints. So no second handshake is needed
 // (DESIGN D2); membership is proved again, bound to the circuit session.
-func (ex *Exchange) connectChannel(ctx context.Context, inner *session, channel wrtc.Conn, via identity.ID) (*Conn, error) {
+func (ex *Exchange) connectChannel(ctx context.Context, inner *session, channel wrtc.Conn, via identity.ID, first []byte) (*Conn, error) {
 	ctx, cancel := ex.bound(ctx, "connecting to "+inner.remote.Short(), ex.limits.HandshakeTime)
 	defer cancel()
 	path := Path{Carrier: ex.transport.Name(), Via: via}
-	o := opening{dialer: true, path: path}
+	// The remote has proved on the circuit who it is and that it is a member.
+	o := opening{dialer: true, path: path, expect: inner.remote, first: first}
 	return ex.dial(ctx, o, func() (*session, error) { return ex.openChannel(ctx, inner, channel, o) })
 }
 

@@ -17,11 +17,13 @@ import (
 // A peer is met through another in a bounded number of round trips. All three are 40 ms apart: links in memory between the peers, a virtual
 // network under ICE. Time is virtual, so that what is counted is what waits for what, not how fast this machine is.
 func TestMeetRoundTrips(t *testing.T) {
-	const (
-		roundTrip = 40 * time.Millisecond
-		// query 1, circuit 4 with offer and answer in it, ICE 1, DTLS 1, connect 1, data 1: each waits for the one before
-		want = 9
-	)
+	// Query 1, circuit 4 with offer and answer in it, ICE 1, DTLS 1, connect 1, data 1: each waits for the one before.
+	t.Run("write", func(t *testing.T) { meet(t, nil, 9) })
+	t.Run("first", func(t *testing.T) { meet(t, &exchange.MeetConfig{First: []byte("x")}, 8) })
+}
+
+func meet(t *testing.T, config *exchange.MeetConfig, want float64) {
+	const roundTrip = 40 * time.Millisecond
 	wrtc.InLab(t, nil, func(t *testing.T, a, b *wrtc.WebRTC) {
 		node := func(w *wrtc.WebRTC, onEvent func(exchange.Event)) *exchange.Exchange {
 			ex, err := exchange.New("test", &exchange.Config{Transport: w, OnEvent: onEvent})
@@ -53,12 +55,14 @@ func TestMeetRoundTrips(t *testing.T) {
 			}
 		}()
 		began := time.Now()
-		c, err := asker.GetNewPeer(context.Background())
+		c, err := asker.GetNewPeerWith(context.Background(), config)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Write([]byte("x")); err != nil {
-			t.Fatal(err)
+		if config == nil {
+			if _, err := c.Write([]byte("x")); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
 			t.Fatal(err)

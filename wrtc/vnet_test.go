@@ -11,6 +11,8 @@ import (
 
 	"github.com/pion/transport/v4/vnet"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/peer-exchange/exchange/internal/bubble"
 )
 
 // lab is two hosts on one virtual network, for tests in a bubble: pion runs in virtual time there.
@@ -55,7 +57,7 @@ func (l *lab) close(t *testing.T) { check(t, l.router.Stop()) }
 // inLab runs f in a bubble with a lab, 40 ms of round trip.
 func inLab(t *testing.T, cfg *Config, f func(t *testing.T, l *lab)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		l := newLab(t, 20*time.Millisecond, cfg)
 		f(t, l)
 		l.close(t)
