@@ -18,20 +18,17 @@ func farColumn(rtt time.Duration, what string) string { return fmt.Sprintf("%v, 
 func (farAway) about() result {
 	r := result{
 		Name: "delay",
-		Asks: "What do one stream and eight carry when a round trip takes 40 or 100 ms, and how many round trips pass until the first byte came back?",
+		Asks: "What do one stream and eight carry when a round trip takes 40 or 100 ms?",
 		Notes: []string{
 			"A line in this process that delays and does not limit, under TCP (delaytcp.go) and under ICE (delayudp.go); it takes CPU time of its own.",
-			"32 KiB writes, after the window has had 40 round trips, and 2 s at least, to grow. " +
-				"Set-up: median of 5.",
-			"Round trips count from dialing, the TCP handshake included; GetNewPeer begins with all three linked and the line between all of them.",
+			"32 KiB writes, after the window has had 40 round trips, and 2 s at least, to grow.",
 		},
 		Base: ours{}.name(),
 	}
 	for _, rtt := range roundTripTimes {
 		r.Columns = append(r.Columns,
 			column{Name: farColumn(rtt, "one stream"), Unit: "MiB/s", Higher: true},
-			column{Name: farColumn(rtt, "eight"), Unit: "MiB/s", Higher: true},
-			column{Name: farColumn(rtt, "set-up"), Unit: "round trips"})
+			column{Name: farColumn(rtt, "eight"), Unit: "MiB/s", Higher: true})
 	}
 	return r
 }
@@ -45,10 +42,6 @@ func (farAway) rows(e effort) []row {
 }
 
 func atDistance(c contender, e effort) ([]float64, error) {
-	tries := 5
-	if e.quick {
-		tries = 1
-	}
 	var out []float64
 	for _, rtt := range roundTripTimes {
 		l := line{delay: rtt / 2}
@@ -67,11 +60,7 @@ func atDistance(c contender, e effort) ([]float64, error) {
 		if err != nil {
 			return nil, err
 		}
-		each, err := firstBytes(c, l, tries)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, rate, eight, quantile(each, 0.5)*float64(time.Millisecond)/float64(rtt))
+		out = append(out, rate, eight)
 	}
 	return out, nil
 }

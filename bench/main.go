@@ -13,7 +13,7 @@ import (
 
 // measurements are all, in the order in which they are told.
 var measurements = []measurement{
-	streamRate{}, circuitRate{}, roundTrip{}, streamsRate{}, setUp{}, meeting{}, webrtcRate{}, farAway{}, distantMeeting{}, meetingSteps{}, memory{}, codecCost{}, growth{},
+	streamRate{}, circuitRate{}, roundTrip{}, streamsRate{}, setUp{}, distantSetUp{}, meeting{}, webrtcRate{}, farAway{}, distantMeeting{}, meetingSteps{}, memory{}, codecCost{}, growth{},
 }
 
 func main() {

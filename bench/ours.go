@@ -16,9 +16,16 @@ const (
 )
 
 // ours is this project: version 2 over TCP, with identities and encryption.
-type ours struct{}
+type ours struct {
+	first bool // the first byte of the data stream goes with the request to connect
+}
 
-func (ours) name() string { return "exchange" }
+func (o ours) name() string {
+	if o.first {
+		return "exchange, with First"
+	}
+	return "exchange"
+}
 
 // ourLimits are the defaults but for those on how fast streams may be opened
 // and how many may be there.
@@ -26,7 +33,7 @@ func ourLimits() exchange.Limits {
 	return exchange.Limits{StreamsPerSecond: plenty, StreamBurst: plenty}
 }
 
-func (ours) start(l line, serve func(stream)) (ends, error) {
+func (o ours) start(l line, serve func(stream)) (ends, error) {
 	near, err := exchange.New(network, &exchange.Config{Limits: ourLimits()})
 	if err != nil {
 		return nil, err
@@ -36,7 +43,7 @@ func (ours) start(l line, serve func(stream)) (ends, error) {
 		near.Close()
 		return nil, err
 	}
-	e := &ourEnds{near: near, far: far}
+	e := &ourEnds{first: o.first, near: near, far: far}
 	e.listen, err = listenTCP(l, func(c net.Conn) {
 		if conn, err := far.Accept(context.Background(), c); err == nil {
 			far.Deliver(conn)
@@ -67,6 +74,7 @@ func (ours) start(l line, serve func(stream)) (ends, error) {
 }
 
 type ourEnds struct {
+	first     bool
 	near, far *exchange.Exchange
 	listen    *listen
 	serving   sync.WaitGroup
@@ -77,11 +85,36 @@ func (e *ourEnds) connect() (session, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := e.near.Connect(context.Background(), c)
+	cfg := &exchange.ConnectConfig{}
+	if e.first {
+		cfg.First = firstByte
+	}
+	conn, err := e.near.ConnectWith(context.Background(), c, cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &ourSession{ends: e, data: conn, peer: conn.Peer()}, nil
+	return &ourSession{ends: e, data: &begun{conn, len(cfg.First)}, peer: conn.Peer()}, nil
+}
+
+// firstByte is what [oneByte] writes first.
+var firstByte = []byte{1}
+
+// begun is a stream whose first bytes went with the request to connect: what is
+// written of them is gone already.
+type begun struct {
+	stream
+	sent int
+}
+
+// Write leaves out what was sent.
+func (b *begun) Write(p []byte) (int, error) {
+	skip := min(b.sent, len(p))
+	b.sent -= skip
+	if skip == len(p) {
+		return skip, nil
+	}
+	n, err := b.stream.Write(p[skip:])
+	return skip + n, err
 }
 
 func (e *ourEnds) close() {
@@ -94,7 +127,7 @@ func (e *ourEnds) close() {
 // ourSession is a peer. Its first stream is the data stream that came with it.
 type ourSession struct {
 	ends *ourEnds
-	data *exchange.Conn
+	data stream
 	peer *exchange.Peer
 }
 

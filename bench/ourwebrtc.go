@@ -11,11 +11,25 @@ import (
 
 // ourWebRTC is two exchanges that meet through a third by GetNewPeer. All
 // three are linked by TCP before.
-type ourWebRTC struct{}
+type ourWebRTC struct {
+	first bool // the first byte of the data stream goes with the request to connect
+}
 
-func (ourWebRTC) name() string { return "exchange GetNewPeer" }
+func (o ourWebRTC) name() string {
+	if o.first {
+		return "exchange GetNewPeer, with First"
+	}
+	return "exchange GetNewPeer"
+}
 
-func (ourWebRTC) start(l line, serve func(stream)) (ends, error) { return newTrio(l, serve, nil) }
+func (o ourWebRTC) start(l line, serve func(stream)) (ends, error) {
+	e, err := newTrio(l, serve, nil)
+	if err != nil {
+		return nil, err
+	}
+	e.first = o.first
+	return e, nil
+}
 
 // newTrio returns ends whose dialing one reports what it does.
 func newTrio(l line, serve func(stream), onEvent func(exchange.Event)) (*trio, error) {
@@ -31,6 +45,7 @@ func newTrio(l line, serve func(stream), onEvent func(exchange.Event)) (*trio, e
 }
 
 type trio struct {
+	first             bool
 	serve             func(stream)
 	onEvent           func(exchange.Event) // of near; may be nil
 	hub               *delayUDP
@@ -94,11 +109,15 @@ func (e *trio) make(l line) error {
 }
 
 func (e *trio) connect() (session, error) {
-	conn, err := e.near.GetNewPeer(context.Background())
+	cfg := &exchange.MeetConfig{}
+	if e.first {
+		cfg.First = firstByte
+	}
+	conn, err := e.near.GetNewPeerWith(context.Background(), cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &metSession{e, conn, conn.Peer()}, nil
+	return &metSession{e, &begun{conn, len(cfg.First)}, conn.Peer()}, nil
 }
 
 func (e *trio) close() {
@@ -120,7 +139,7 @@ func (e *trio) close() {
 // stream.
 type metSession struct {
 	trio *trio
-	data *exchange.Conn
+	data stream
 	peer *exchange.Peer
 }
 

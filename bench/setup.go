@@ -12,7 +12,7 @@ func (setUp) about() result {
 		Name: "setup",
 		Asks: "How long from dialing to the first byte that came back, on loopback?",
 		Notes: []string{
-			"Hosts and keys are there before. exchange: Connect, and its data stream; libp2p: Connect, NewStream.",
+			"Hosts and keys are there before. exchange: Connect, and its data stream; libp2p: Connect, NewStream. With First: the first byte goes along with the request to connect (ConnectConfig.First).",
 		},
 		Columns: []column{{Name: "median", Unit: "us"}, {Name: "p99", Unit: "us"}},
 		Base:    ours{}.name(),
@@ -21,13 +21,49 @@ func (setUp) about() result {
 
 func (setUp) rows(e effort) []row {
 	var rows []row
-	for _, c := range []contender{ours{}, libp2pNoise, libp2pTLS, libp2pQUIC, hashicorp{}, plain{}, plain{tls: true}} {
+	for _, c := range []contender{ours{}, ours{first: true}, libp2pNoise, libp2pTLS, libp2pQUIC, hashicorp{}, plain{}, plain{tls: true}} {
 		rows = append(rows, row{name: c.name(), once: func() ([]float64, error) {
 			each, err := setUps(c, line{}, e.count)
 			if err != nil {
 				return nil, err
 			}
 			return []float64{quantile(each, 0.5), quantile(each, 0.99)}, nil
+		}})
+	}
+	return rows
+}
+
+// distantSetUp is the same far away, counted in round trips.
+type distantSetUp struct{}
+
+func (distantSetUp) about() result {
+	r := result{
+		Name: "setupfar",
+		Asks: "How many round trips from dialing to the first byte that came back?",
+		Notes: []string{
+			"A line in this process that delays and does not limit (delaytcp.go, delayudp.go). The handshake of TCP counts, and the byte's own round trip. Medians of five in a round.",
+		},
+		Base: ours{}.name(),
+	}
+	for _, rtt := range roundTripTimes {
+		r.Columns = append(r.Columns, column{Name: rtt.String(), Unit: "round trips"})
+	}
+	return r
+}
+
+func (distantSetUp) rows(e effort) []row {
+	var rows []row
+	for _, c := range []contender{ours{}, ours{first: true}, libp2pNoise, libp2pTLS, libp2pQUIC, hashicorp{}, plain{}, plain{tls: true}} {
+		rows = append(rows, row{name: c.name(), once: func() ([]float64, error) {
+			var out []float64
+			for _, rtt := range roundTripTimes {
+				each, err := firstBytes(c, line{delay: rtt / 2}, min(e.count, 5))
+				if err != nil {
+					return nil, err
+				}
+				out = append(out, quantile(each, 0.5)*float64(time.Millisecond)/float64(rtt))
+			}
+			return out, nil
 		}})
 	}
 	return rows
