@@ -43,8 +43,8 @@ func TestWrongNetwork(t *testing.T) {
 	}
 }
 
-// TestOldCandidate: an original that asks a Go relay for a candidate whose time is over, or twice for one, is refused and
-// keeps its session. Between two originals the session is lost.
+// TestOldCandidate: an original that asks a Go relay for a candidate whose time is over, or that it was never told of, is
+// refused and keeps its session. Between two originals the session is lost.
 func TestOldCandidate(t *testing.T) {
 	t.Parallel()
 	needOriginal(t)

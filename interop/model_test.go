@@ -412,7 +412,7 @@ func (m *model) noteFrame(kind byte, channel uint64, payload []byte) {
 			c.theirs.feed(payload)
 		}
 	case 4, 6:
-		r.ended[channel] = kind == 4
+		r.ended[channel] = r.ended[channel] || kind == 4
 		r.left = r.left || r.channels[channel] == "pxp"
 	case 5:
 		r.left = r.left || m.sent.channels[channel] == "pxp"

@@ -5,8 +5,8 @@
 //
 //   node peer.js '{"network":"NAME","echo":true,"allowIncoming":true}'
 //
-// With "trap":"COMMAND" the process stops (SIGSTOP) when a peer sends that command, before it is looked at.
-// With "patient":true the node survives errors of its peers, as an application would that knows better than the readme.
+// With "trap":"COMMAND" the process stops (SIGSTOP) when a peer sends that command, before it is looked at; with "offer" or
+// "answer" when that comes.
 // With "says":NAME each data stream begins with a line that names its end, of which the event "name" tells.
 //
 // stdin takes commands, one JSON object a line: {"id":1,"command":"listen","transport":"tcp"}. stdout tells events, one
@@ -58,6 +58,11 @@ function watched (config, constraints) {
       made(offer)
     }, ...rest)
   }
+  const setRemoteDescription = connection.setRemoteDescription
+  connection.setRemoteDescription = function (description, ...rest) {
+    if (options.trap === description.type) stop()
+    return setRemoteDescription.call(connection, description, ...rest)
+  }
   return connection
 }
 
@@ -72,16 +77,17 @@ swarm.on('disconnect', (peer) => tell('disconnect', { peer: peers.indexOf(peer) 
 swarm.on('peer', (peer) => {
   peers.push(peer)
   tell('peer', describe(peer))
-  if (options.patient) peer.on('error', () => {})
   if (options.trap) {
-    peer.pxp.prependOnceListener(options.trap, () => {
-      tell('trapped', { phase: options.trap })
-      process.kill(process.pid, 'SIGSTOP')
-    })
+    peer.pxp.prependOnceListener(options.trap, stop)
   }
   // The swarm's own 'connect' event comes for a peer's first data stream only.
   peer.on('connect:' + network, (stream) => addStream(stream, peer))
 })
+
+function stop () {
+  tell('trapped', { phase: options.trap })
+  process.kill(process.pid, 'SIGSTOP')
+}
 
 function message (err) {
   return String((err && err.message) || err)
