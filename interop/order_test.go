@@ -47,7 +47,7 @@ func unless(ctx context.Context, p *Process, problem func(Event) error) (context
 	return ctx, func() { cancel(nil); <-done }
 }
 
-// repeatOnce makes the attempt, and makes it again if it failed with errOrder.
+// repeatOnce makes the attempt, and makes it again if it failed with errOrder. An attempt starts processes of its own.
 func repeatOnce(attempt func() error) error {
 	meetings.Add(1)
 	err := attempt()
