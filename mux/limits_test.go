@@ -112,6 +112,60 @@ func TestWindowGrows(t *testing.T) {
 	})
 }
 
+// How many round trips of 40 ms it takes until a window has the 8 MiB that 200 MiB/s need. On a busy machine all takes
+// longer than the line does: there the reader, when it has caught up, looks again only after a while.
+func TestWindowGrowsInTime(t *testing.T) {
+	const rtt = 40 * time.Millisecond
+	for _, c := range []struct {
+		rate int // of the line
+		busy time.Duration
+		most int // round trips
+	}{
+		{0, 0, 8},
+		{400 << 20, 0, 8},
+		{400 << 20, 10 * time.Millisecond, 10},
+		{400 << 20, 25 * time.Millisecond, 12},
+		{400 << 20, 60 * time.Millisecond, 12},
+	} {
+		bubble.Run(t, func(t *testing.T) {
+			x, y := memnet.PipeConfig{Delay: rtt / 2, Rate: c.rate, Buffer: 64 << 20}.Pipe()
+			p := connect(t, x, y, nil, nil)
+			a, b := open(t, p.client, p.server)
+			go io.Copy(a, zeros{})
+			buf := make([]byte, 1<<20)
+			for start := time.Now(); p.server.Stats().Promised < 8<<20; {
+				if time.Since(start) > time.Duration(c.most)*rtt {
+					t.Errorf("%+v: window of %d KiB after so many round trips", c, p.server.Stats().Promised>>10)
+					break
+				}
+				if _, err := b.Read(buf); err != nil {
+					t.Fatal(err)
+				}
+				if p.server.Stats().Buffered == 0 {
+					time.Sleep(c.busy)
+				}
+			}
+			p.client.Close()
+			p.server.Close()
+		})
+	}
+}
+
+// On loopback a small window carries as much and stays in the cache.
+func TestWindowNearby(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		x, y := memnet.PipeConfig{Delay: 200 * time.Microsecond, Buffer: 64 << 20}.Pipe()
+		p := connect(t, x, y, nil, nil)
+		a, b := open(t, p.client, p.server)
+		pump(t, a, b, 16<<20)
+		if st := p.server.Stats(); st.Promised != mux.Window {
+			t.Errorf("window %d, want %d", st.Promised, mux.Window)
+		}
+		p.client.Close()
+		p.server.Close()
+	})
+}
+
 // A reader that takes its time is no reason for a larger window.
 func TestWindowOfSlowReader(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {

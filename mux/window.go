@@ -26,13 +26,18 @@ func (s *session) begin(st *stream) {
 }
 
 // consume counts n bytes that were read from st, and grants the peer as many when it is time: when half of the window is
-// used up, so that the news arrives before all of it is.
+// used up, so that the news arrives before all of it is. Where the news is long on the way, a quarter: what is consumed
+// and not granted is not under way, and half of a window that small would be half of what the stream carries.
 func (s *session) consume(st *stream, n int) {
 	s.buffered -= n
 	w := &st.window
 	w.consumed += n
 	w.epochBytes += n
-	if st.finIn || st.ended || w.consumed < w.size/2 {
+	due := w.size / 2
+	if s.rtt >= nearRTT {
+		due = w.size / 4
+	}
+	if st.finIn || st.ended || w.consumed < due {
 		return
 	}
 	now := time.Now()
@@ -46,16 +51,16 @@ func (s *session) consume(st *stream, n int) {
 	}
 }
 
-// grow enlarges the window of st when the peer could send more than it allows. A window should hold what is read in two
-// round trips: one that the data and the grant for it take, and as much again because a grant is for half a window. It
-// at most doubles, since a window too small is also why not more was read.
+// grow enlarges the window of st when the peer could send more than it allows: when a window is read within four round
+// trips. It needs to hold what is read in little more than one, but on a busy machine data and grants take longer than
+// the least round trip. It at most doubles, since a window too small is also why not more was read.
 func (s *session) grow(st *stream, now time.Time) {
 	w := &st.window
 	took := now.Sub(w.epoch)
 	if s.rtt < nearRTT || took < s.rtt {
 		return // no need, or too soon to tell
 	}
-	need := int(2 * float64(w.epochBytes) * float64(s.rtt) / float64(took))
+	need := int(4 * float64(w.epochBytes) * float64(s.rtt) / float64(took))
 	w.epoch, w.epochBytes = now, 0
 	most := min(need, 2*w.size, s.cfg.MaxStreamWindow, w.size+s.growth) - w.size
 	if most <= 0 || s.probation {
