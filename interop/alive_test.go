@@ -139,7 +139,7 @@ func oddNetwork(ctx context.Context, t *testing.T) {
 	var links []relayed
 	err := repeatOnce(func() error { // with new processes: the circuit of the attempt before would be in the way
 		_, links = started(ctx, t, Options{Network: "\" \\ / \u2028\u00e9\U0001f600<&>constructor"}, 2, false)
-		ctx, stop := watchOrder(ctx, links[1].process)
+		ctx, stop := watchOrder(ctx, links[1].process, nil)
 		defer stop()
 		_, err := links[0].process.Do(ctx, Command{Command: "getNewPeer"})
 		return err

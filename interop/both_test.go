@@ -123,7 +123,7 @@ func meetAtListener(ctx context.Context, t *testing.T) (n atOneListener, err err
 func followAll(ctx context.Context, asker *Process, want int, others ...*Process) error {
 	for _, p := range others {
 		var stop func()
-		ctx, stop = watchOrder(ctx, p)
+		ctx, stop = watchOrder(ctx, p, nil)
 		defer stop()
 	}
 	answer, err := asker.Do(ctx, Command{Command: "candidates", Peer: 0})

@@ -54,5 +54,7 @@
 //	error        error: the swarm's own
 //	name         stream, peer, name: the other end's; when both were started with the option says
 //	lethal       error: a node of this module sent what ends an original; the test fails
+//	began        a node of this module has begun, as is right, a channel of version 1
+//	strangeBeginning  error: on such a channel, with what the other end has begun
 //	fatal        error: with the stack; the process dies of it
 package interop

@@ -59,7 +59,7 @@ func runGoNode(options string) error {
 	n := &goNode{says: o.Says, named: make(map[string]*exchange.Peer), tap: o.Tap, echo: o.Echo, trap: newTrap(o.Trap)}
 	n.asking, n.giveUp = context.WithCancel(context.Background())
 	n.ex, err = exchange.New(o.Network, &exchange.Config{
-		Transport: trapped{transport, n.trap, n.tap}, RefuseIncoming: !o.AllowIncoming, V1: o.V1, Limits: o.Limits, OnEvent: n.happened,
+		Transport: trapped{transport, n.trap, n.tap, false}, RefuseIncoming: !o.AllowIncoming, V1: o.V1, Limits: o.Limits, OnEvent: n.happened,
 		RefuseRelaying: o.RefuseRelaying,
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package interop
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -120,5 +121,46 @@ func TestModel(t *testing.T) {
 				t.Errorf("%q, want %q", problems, test.want)
 			}
 		})
+	}
+}
+
+// TestModelBeginning: where the session is known to be of version 1, another beginning of ours is objected to, on the
+// session itself and in a circuit; one of theirs is only told.
+func TestModelBeginning(t *testing.T) {
+	for name, test := range map[string]struct {
+		ours, theirs string
+		want         string // in its first objection; "": none
+		told         string
+	}{
+		"right":            {begun1 + line1(hello1), begun1, "", `true "#PXP#", false "#PXP#"`},
+		"frame first":      {frame1(0, 0, "pxp") + begun1, begun1, `begins with "\x00"`, `true "\x00", false "#PXP#"`},
+		"version 2":        {"#PXP2", "", `begins with "#PXP2"`, `true "#PXP2"`},
+		"theirs":           {begun1, frame1(0, 0, "pxp") + preamble1, "", `true "#PXP#", false "\x00"`},
+		"not complete yet": {"#PXP", "", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var problems, told []string
+			m := newModel1("test", func(p string) { problems = append(problems, p) }, func(ours bool, head string) {
+				told = append(told, fmt.Sprintf("%v %q", ours, head))
+			})
+			m.send([]byte(test.ours))
+			m.receive([]byte(test.theirs))
+			if test.want == "" && len(problems) > 0 || test.want != "" && (len(problems) == 0 || !strings.Contains(problems[0], test.want)) {
+				t.Errorf("%q, want %q", problems, test.want)
+			}
+			if got := strings.Join(told, ", "); got != test.told {
+				t.Errorf("told %s, want %s", got, test.told)
+			}
+		})
+	}
+	var problems []string
+	m := newModel("test", func(p string) { problems = append(problems, p) })
+	m.receive([]byte(begun1 + line1(hello1)))
+	m.send([]byte(begun1 + line1(hello1)))
+	m.send([]byte(line1(`["relay","1",["0123abcd"]]`)))
+	m.receive([]byte(line1(`["res","1",null]`)))
+	m.send([]byte(frame1(0, 1, circuit1) + frame1(2, 1, "\x00\x03pxp"+begun1)))
+	if len(problems) != 1 || !strings.Contains(problems[0], "begins with") {
+		t.Errorf("in a circuit: %q", problems)
 	}
 }

@@ -14,11 +14,12 @@ import (
 // model is what a session of version 1 looks like to the original at its far end. It is fed the bytes of both directions, and
 // objects to what ends that original's process, costs it the session, or is lost on it. It was written from the record of
 // the original, without a look at how this module writes, and is stricter than the original: what no node has to
-// send is wrong. A session that does not begin as version 1 does is none of its business.
+// send is wrong. A session that does not begin as version 1 does is none of its business, unless it is known to be one.
 type model struct {
 	what    string // where the session runs, in objections
 	circuit bool   // it runs in a circuit of another
 	object  func(string)
+	begins  func(ours bool, head []byte) // nil, or told once of each side how it begins: as far as that is right, and a byte that is not
 
 	mu           *sync.Mutex // one for a session and those within
 	ours, theirs *framesIn
@@ -53,8 +54,30 @@ func newModel(what string, object func(string)) *model {
 			asked: make(map[string][]asked), ids: make(map[string]string), granted: make(map[string]struct{}),
 		}
 	}
-	m.ours = &framesIn{frame: m.checkFrame, broken: m.wrong}
-	m.theirs = &framesIn{frame: m.noteFrame, broken: func(string, ...any) {}}
+	begins := func(ours bool) func([]byte) {
+		return func(head []byte) {
+			if m.begins != nil {
+				m.begins(ours, head)
+			}
+		}
+	}
+	m.ours = &framesIn{frame: m.checkFrame, broken: m.wrong, begins: begins(true)}
+	m.theirs = &framesIn{frame: m.noteFrame, broken: func(string, ...any) {}, begins: begins(false)}
+	return m
+}
+
+// newModel1 returns the model of a session that is one of version 1, so that the node must begin it as such. Told is told how
+// either side has begun, and may be nil.
+func newModel1(what string, object func(string), told func(ours bool, head string)) *model {
+	m := newModel(what, object)
+	m.begins = func(ours bool, head []byte) {
+		if ours && string(head) != preamble1 {
+			m.wrong("begins with %q", head)
+		}
+		if told != nil {
+			told(ours, string(head))
+		}
+	}
 	return m
 }
 
@@ -164,6 +187,14 @@ func (m *model) within(name string) *model {
 	c := m.circuits[id]
 	if c == nil {
 		c = newModel(m.what+", in "+name, m.object)
+		// Two of this module find out that they are, and the one that asks begins by version 2.
+		heads := make(map[bool]string)
+		c.begins = func(ours bool, head []byte) {
+			heads[ours] = string(head)
+			if ours && string(head) != preamble1 && string(head) != preamble2 || heads[true] == preamble2 && heads[false] == preamble1 {
+				c.wrong("begins with %q", heads[true])
+			}
+		}
 		c.circuit, c.mu, c.network = true, m.mu, m.network
 		m.circuits[id] = c
 	}
@@ -448,6 +479,7 @@ func (m *model) noteLine(line []byte) {
 type framesIn struct {
 	frame  func(kind byte, channel uint64, payload []byte)
 	broken func(format string, args ...any)
+	begins func(head []byte) // may be nil
 
 	head    []byte // the preamble, then header and length of a frame, as far as they have come
 	begun   bool
@@ -459,7 +491,7 @@ type framesIn struct {
 	whole   []byte // payload that is passed on as one
 }
 
-const preamble1 = "#PXP#"
+const preamble1, preamble2 = "#PXP#", "#PXP2"
 
 func (f *framesIn) feed(b []byte) {
 	for len(b) > 0 && !f.off {
@@ -470,7 +502,13 @@ func (f *framesIn) feed(b []byte) {
 			if !strings.HasPrefix(preamble1, string(f.head)) {
 				f.off = true
 			} else if len(f.head) == len(preamble1) {
-				f.begun, f.head = true, nil
+				f.begun = true
+			}
+			if (f.off || f.begun) && f.begins != nil {
+				f.begins(f.head)
+			}
+			if f.begun {
+				f.head = nil
 			}
 		case !f.inside:
 			f.head = append(f.head, b[0])

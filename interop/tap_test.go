@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/url"
@@ -32,6 +33,7 @@ func tap(to string, dials bool) (string, error) {
 		return "", err
 	}
 	target, ws := u.Host, u.Scheme == "ws"
+	version1 := dials && u.Query().Get("v") == "1"
 	u.Host = l.Addr().String()
 	go func() { // ends with its process, or when who dials has come
 		for {
@@ -44,6 +46,9 @@ func tap(to string, dials bool) (string, error) {
 				reset(near)
 			} else {
 				m := newModel(u.Scheme, objected)
+				if version1 {
+					m = newModel1(u.Scheme, objected, nil)
+				}
 				sent, received := near, far
 				if !dials {
 					sent, received = far, near
@@ -183,7 +188,21 @@ type tappedChannel struct {
 	model *model
 }
 
-func tapChannel(c wrtc.Conn) wrtc.Conn { return &tappedChannel{c, newModel("webrtc", objected)} }
+// tapChannel taps a channel, of which it knows whether it is one of version 1. There the tap tells how either side begins.
+func tapChannel(c wrtc.Conn, version1 bool) wrtc.Conn {
+	m := newModel("webrtc", objected)
+	if version1 {
+		m = newModel1("webrtc", objected, func(ours bool, head string) {
+			switch {
+			case ours && head == preamble1:
+				tell("began", nil)
+			case !ours && head != preamble1:
+				tell("strangeBeginning", fields{"error": fmt.Sprintf("%q", head)})
+			}
+		})
+	}
+	return &tappedChannel{c, m}
+}
 
 // Write implements [net.Conn].
 func (c *tappedChannel) Write(b []byte) (int, error) {

@@ -52,10 +52,12 @@ type trapped struct {
 	wrtc.Transport
 	trap *trap
 	tap  bool
+
+	version1 bool
 }
 
 func (t trapped) SimplePeer() wrtc.Transport {
-	return trapped{t.Transport.(*wrtc.WebRTC).SimplePeer(), t.trap, t.tap}
+	return trapped{t.Transport.(*wrtc.WebRTC).SimplePeer(), t.trap, t.tap, true}
 }
 
 func (t trapped) Negotiate(ctx context.Context, role wrtc.Role, s wrtc.Signaler) (wrtc.Conn, error) {
@@ -65,7 +67,7 @@ func (t trapped) Negotiate(ctx context.Context, role wrtc.Role, s wrtc.Signaler)
 		t.trap.at(ctx, "open")
 	}
 	if err == nil && t.tap {
-		c = tapChannel(c)
+		c = tapChannel(c, t.version1)
 	}
 	return c, err
 }

@@ -70,7 +70,11 @@ func (m triple) meet(ctx context.Context, t *testing.T) error {
 		return err
 	}
 
-	ctx, stop := watchOrder(ctx, candidate)
+	var offerer *Process
+	if m.asker.name == golang.name {
+		offerer = asker
+	}
+	ctx, stop := watchOrder(ctx, candidate, offerer)
 	defer stop()
 	met, err := asker.Do(ctx, Command{Command: "getNewPeer"})
 	if err != nil {
