@@ -133,12 +133,12 @@ func (c *Conn) readRecord(p []byte) (int, error) {
 // Write sends p and returns when the carrier has taken it: it blocks for as
 // long as the carrier does, and returns with an error when the Conn is closed
 // (net.ErrClosed), was broken by the peer (what Read says), or the carrier
-// fails; then n bytes of p are in records that the carrier took whole. After an
-// error it always fails. It keeps nothing of p.
+// fails; then at least n bytes of p are in records that the carrier took whole.
+// After an error it always fails. It keeps nothing of p.
 //
-// One Write makes as few records as possible, of at most 40942 bytes each, and
-// each is one Write of the carrier; two Writes never share one. A Write of
-// nothing sends nothing.
+// One Write makes as few records as possible, of at most 36846 bytes each, and
+// two of them are one Write of the carrier; two Writes never share one. A Write
+// of nothing sends nothing.
 func (c *Conn) Write(p []byte) (int, error) {
 	c.writing.take()
 	defer c.writing.give()

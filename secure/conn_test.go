@@ -174,8 +174,8 @@ func TestWriteFails(t *testing.T) {
 	broken := errors.New("cable cut")
 	client, _ := pair(t)
 	client.out.carrier = &failAfter{n: 2, err: broken}
-	if n, err := client.Write(make([]byte, 3*maxSent)); n != 2*maxSent || err != broken {
-		t.Errorf("%d, %v, want %d", n, err, 2*maxSent)
+	if n, err := client.Write(make([]byte, 5*maxSent)); n != 4*maxSent || err != broken {
+		t.Errorf("%d, %v, want %d", n, err, 4*maxSent)
 	}
 	// The peer has half a record: nothing may follow.
 	client.out.carrier = &failAfter{n: 100}
