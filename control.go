@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,6 +41,7 @@ type control struct {
 	mu      sync.Mutex
 	last    uint32             // id of our last request
 	pending map[uint32]*waiter // removed by whoever waits
+	late    []*waiter          // given up, oldest first; their answers still matter
 	ended   chan struct{}      // closed when run has ended
 	pinged  uint32             // id of the ping under way, or 0; guarded by mu
 	sent    time.Time          // when it was sent; guarded by mu
@@ -232,21 +234,64 @@ func (w *waiter) forget() {
 
 func (w *waiter) wait(ctx context.Context) (pxp.Res, error) {
 	defer w.forget()
+	res, _, err := w.answer(ctx)
+	return res, err
+}
+
+// maxLate bounds the requests to one peer that were given up and whose answers
+// matter all the same.
+const maxLate = 64
+
+// waitOrLater is wait for a request whose answer matters however late it comes:
+// after waitOrLater gave up, then is called with it, in place of the waiter's own,
+// before any later message is looked at. So it must not block. The oldest of more
+// than maxLate such requests is forgotten.
+func (w *waiter) waitOrLater(ctx context.Context, then func(pxp.Res)) (pxp.Res, error) {
+	res, answered, err := w.answer(ctx)
+	if answered {
+		return res, err
+	}
+	c := w.c
+	c.mu.Lock()
+	var oldest *waiter
+	_, waiting := c.pending[w.id]
+	if waiting {
+		w.then = then
+		delete(c.pending, w.id)
+		if c.late = append(c.late, w); len(c.late) > maxLate {
+			oldest = c.late[0]
+			c.late = slices.Delete(c.late, 0, 1)
+		}
+	}
+	c.mu.Unlock()
+	if oldest != nil {
+		c.wire.forget(oldest.id)
+	}
+	if !waiting { // it came just now
+		return w.result(<-w.res)
+	}
+	return res, err
+}
+
+// answer waits for the answer, and says whether it has come.
+func (w *waiter) answer(ctx context.Context) (res pxp.Res, answered bool, err error) {
 	t := time.NewTimer(w.c.limits.RequestTime)
 	defer t.Stop()
 	select {
-	case res := <-w.res:
-		return w.result(res)
+	case res = <-w.res:
+		res, err = w.result(res)
+		return res, true, err
 	case <-t.C:
-		return pxp.Res{}, timeout(fmt.Sprintf("waiting for peer %s to answer %v", w.c.remote.Short(), w.what), w.c.limits.RequestTime)
+		return res, false, timeout(fmt.Sprintf("waiting for peer %s to answer %v", w.c.remote.Short(), w.what), w.c.limits.RequestTime)
 	case <-ctx.Done():
-		return pxp.Res{}, context.Cause(ctx)
+		return res, false, context.Cause(ctx)
 	case <-w.c.ended:
 		select {
-		case res := <-w.res: // it was the last that came
-			return w.result(res)
+		case res = <-w.res: // it was the last that came
+			res, err = w.result(res)
+			return res, true, err
 		default:
-			return pxp.Res{}, errSessionEnded
+			return res, false, errSessionEnded
 		}
 	}
 }
@@ -386,6 +431,10 @@ func (c *control) deliver(res pxp.Res) (bool, error) {
 	c.mu.Lock()
 	w, last := c.pending[res.ID], c.last
 	delete(c.pending, res.ID)
+	if i := slices.IndexFunc(c.late, func(l *waiter) bool { return l.id == res.ID }); w == nil && i >= 0 {
+		w = c.late[i]
+		c.late = slices.Delete(c.late, i, i+1)
+	}
 	pong := res.ID == c.pinged
 	if pong {
 		c.pinged, c.rtt = 0, time.Since(c.sent)

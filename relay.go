@@ -227,12 +227,13 @@ func (ex *Exchange) circuit(asker *Peer, s *slot, m pxp.Relay) {
 	target := s.target
 	far := ex.slots.add(target, nil, ex.limits.CircuitTime, ex.limits.Tokens)
 	defer ex.slots.remove(far)
-	// The asker gives up after RequestTime: it should hear why before.
-	askCtx, cancelAsk := context.WithTimeoutCause(ctx, ex.limits.RequestTime/2, timeout("reaching the candidate", ex.limits.RequestTime/2))
-	defer cancelAsk()
-	_, err := target.s.control.request(askCtx, func(id uint32) pxp.Message {
-		return pxp.Incoming{ID: id, Token: far.token, From: nameOf(asker, meetVersion(asker, target)), First: m.First}
-	})
+	granted, err := ex.askCandidate(ctx, far, pxp.Incoming{Token: far.token, From: nameOf(asker, meetVersion(asker, target)), First: m.First})
+	spliced := false
+	defer func() {
+		if granted && !spliced {
+			ex.endHalf(far)
+		}
+	}()
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errUnreachable, err)
 	}
@@ -255,6 +256,7 @@ func (ex *Exchange) circuit(asker *Peer, s *slot, m pxp.Relay) {
 		a.Reset()
 		return
 	}
+	spliced = true
 	if target.s.version == v1.Version && len(m.First) > 0 { // its request has no room for it
 		if err := writeFirst(ctx, b, m.First); err != nil {
 			a.Reset()
@@ -265,6 +267,44 @@ func (ex *Exchange) circuit(asker *Peer, s *slot, m pxp.Relay) {
 	n, err := splice(ctx, a, b, ex.limits.CircuitBytes)
 	ex.count(func(c *counts) { c.circuits++; c.relayed += n })
 	ex.log.Debug("circuit ended", "asker", asker.ID(), "target", target.ID(), "bytes", n, "error", err)
+}
+
+// askCandidate asks the target of a circuit, whose slot is far, whether it comes.
+func (ex *Exchange) askCandidate(ctx context.Context, far *slot, m pxp.Incoming) (granted bool, err error) {
+	// The asker gives up after RequestTime: it should hear why before.
+	ctx, cancel := context.WithTimeoutCause(ctx, ex.limits.RequestTime/2, timeout("reaching the candidate", ex.limits.RequestTime/2))
+	defer cancel()
+	w, err := far.owner.s.control.begin(ctx, func(id uint32) pxp.Message {
+		m.ID = id
+		return m
+	}, nil)
+	if err != nil {
+		return false, err
+	}
+	_, err = w.waitOrLater(ctx, func(res pxp.Res) {
+		if res.Code == pxp.CodeOK {
+			ex.spawn(func() { ex.endHalf(far) }) // if not, Close ends the session
+		}
+	})
+	return err == nil, err
+}
+
+// endHalf tells a candidate that has granted a circuit which does not come to be
+// that it is over. An original waits for ever otherwise, and offers the circuit to
+// others as a peer: its stream has to be opened to be ended (PXP §16.7). In
+// version 2 the candidate's stream is reset as its token is forgotten.
+func (ex *Exchange) endHalf(far *slot) {
+	if far.owner.s.version != v1.Version {
+		return
+	}
+	ctx, cancel := ex.bound(context.Background(), "ending a circuit", ex.limits.RequestTime)
+	defer cancel()
+	stream, err := circuitEnd(ctx, far)
+	if err != nil {
+		ex.log.Debug("circuit not ended", "target", far.owner.ID(), "error", err)
+		return
+	}
+	stream.Reset()
 }
 
 // circuitEnd returns a slot's stream. In version 2 the owner opens it, and it is
