@@ -224,6 +224,9 @@ func (ex *Exchange) dialSession(ctx context.Context, s *session, o opening) (*Co
 	if _, err := w.wait(ctx); err != nil { // says more than openErr
 		return nil, s.cause(ctx, err)
 	}
+	if s.declined != nil {
+		return nil, s.declined
+	}
 	if openErr == nil {
 		openErr = writeFirst(ctx, stream, first)
 	}

@@ -20,6 +20,9 @@ func (ex *Exchange) answerIncoming(via *Peer, m pxp.Incoming) error {
 	if err == nil {
 		err = ex.mayMeet(from)
 	}
+	if err == nil && o.handle != from && !o.handle.IsZero() { // whom we have by version 1
+		err = ex.mayMeet(o.handle)
+	}
 	var leave func()
 	if err == nil {
 		leave, err = ex.meetings.enter(via, from)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/peer-exchange/exchange/identity"
+	v1 "github.com/peer-exchange/exchange/pxp/v1"
 )
 
 // reserve notes that a session by path is about to connect to id, so that a
@@ -92,6 +93,11 @@ func (ex *Exchange) admit(s *session) (*Peer, error) {
 func (ex *Exchange) judge(s *session, old *Peer) error {
 	if ex.closing {
 		return ErrClosed
+	}
+	if s.version == v1.Version && old != nil {
+		// Both are whom one relay calls by one name, and nothing proves it: it
+		// could end with the second a session that it introduced.
+		return &ConnectedError{Peer: s.remote}
 	}
 	if s.dialer {
 		// The acceptor has decided. Only a session that came in meanwhile

@@ -50,6 +50,7 @@ type session struct {
 	granting bool        // version 1: the remote's is being answered; guarded by ex.mu
 	conns    int         // Conns that the application has not closed; guarded by ex.mu
 	dropped  bool        // by drop; guarded by ex.mu
+	declined error       // a dialer's: why it does not want what was granted; set before it hears of the grant
 	draining atomic.Bool // by finish: nothing is answered any more
 	why      error       // it finishes; set before draining
 
@@ -461,6 +462,7 @@ func (s *session) connect(ctx context.Context) (*waiter, error) {
 			return
 		}
 		if _, err := s.ex.admit(s); err != nil {
+			s.declined = err
 			s.ex.spawn(func() { s.end(err) }) // not here: this is the reader
 		}
 	})
