@@ -27,10 +27,15 @@ type wire1 struct {
 
 	mu     sync.Mutex
 	sent   uint64                // messages that took a nonce
-	asked  map[string]uint32     // our requests that are waited for: nonce to id
+	asked  map[string]wire1Ask   // our requests that are waited for, by nonce
 	asks   uint32                // requests of the remote so far; their ids
 	theirs map[uint32]wire1Asked // those without an answer
 	named  []string              // ids of candidates, the last that the remote named
+}
+
+type wire1Ask struct {
+	id   uint32
+	list bool // getpeers: the answer must be a list, and that to anything else none
 }
 
 type wire1Asked struct {
@@ -40,7 +45,7 @@ type wire1Asked struct {
 }
 
 func newWire1(stream io.Reader, network string, info *v1.ConnectInfo) *wire1 {
-	return &wire1{in: stream, network: network, info: info, asked: make(map[string]uint32), theirs: make(map[uint32]wire1Asked)}
+	return &wire1{in: stream, network: network, info: info, asked: make(map[string]wire1Ask), theirs: make(map[uint32]wire1Asked)}
 }
 
 // nobody1 is the agent of a hello that shall not name our network.
@@ -73,13 +78,13 @@ func (w *wire1) line(m pxp.Message) (v1.Message, error) {
 		}
 		return v1.Hello{Nonce: w.nonce(), Version: v1.Version, Info: w.info, Networks: networks}, nil
 	case pxp.GetPeers:
-		return v1.GetPeers{Nonce: w.request(m.ID), Network: w.network}, nil
+		return v1.GetPeers{Nonce: w.request(m.ID, true), Network: w.network}, nil
 	case pxp.Relay:
-		return v1.Relay{Nonce: w.request(m.ID), ID: id1(m.Token)}, nil
+		return v1.Relay{Nonce: w.request(m.ID, false), ID: id1(m.Token)}, nil
 	case pxp.Incoming:
-		return v1.Incoming{Nonce: w.request(m.ID), ID: id1(m.Token)}, nil
+		return v1.Incoming{Nonce: w.request(m.ID, false), ID: id1(m.Token)}, nil
 	case pxp.Connect:
-		return v1.Connect{Nonce: w.request(m.ID), Network: w.network}, nil
+		return v1.Connect{Nonce: w.request(m.ID, false), Network: w.network}, nil
 	case pxp.Upgrade:
 		signal, ok := signal1(m)
 		if !ok {
@@ -98,9 +103,9 @@ func (w *wire1) nonce() v1.Nonce {
 	return n
 }
 
-func (w *wire1) request(id uint32) v1.Nonce {
+func (w *wire1) request(id uint32, list bool) v1.Nonce {
 	n := w.nonce()
-	w.asked[n.Key()] = id
+	w.asked[n.Key()] = wire1Ask{id, list}
 	return n
 }
 
@@ -108,7 +113,7 @@ func (w *wire1) request(id uint32) v1.Nonce {
 func (w *wire1) forget(id uint32) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	maps.DeleteFunc(w.asked, func(_ string, asked uint32) bool { return asked == id })
+	maps.DeleteFunc(w.asked, func(_ string, asked wire1Ask) bool { return asked.id == id })
 }
 
 func (w *wire1) res(m pxp.Res) (v1.Message, error) {
@@ -207,12 +212,12 @@ func (w *wire1) translate(m v1.Message) (pxp.Message, error) {
 	case v1.Upgrade:
 		return upgrade1(m), nil
 	case v1.Res:
-		id, ok := w.asked[m.Nonce.Key()]
+		asked, ok := w.asked[m.Nonce.Key()]
 		if !ok {
 			return ignored, nil
 		}
 		delete(w.asked, m.Nonce.Key())
-		return w.answer(id, m), nil
+		return w.answer(asked, m), nil
 	}
 	return ignored, nil
 }
@@ -273,11 +278,19 @@ func canBeMet(info *v1.ConnectInfo) bool {
 	return info != nil && info.PXP && info.Relay && info.WebRTC
 }
 
-func (w *wire1) answer(id uint32, m v1.Res) pxp.Message {
-	if !m.OK {
-		return pxp.Res{ID: id, Code: pxp.CodeRefused, Reason: pxp.FitReason(m.Error)}
+func (w *wire1) answer(asked wire1Ask, m v1.Res) pxp.Message {
+	granted := m.Granted()
+	if asked.list {
+		granted = m.Listed()
 	}
-	res := pxp.Res{ID: id}
+	if !granted {
+		why := m.Error
+		if m.OK { // it is the answer to something else
+			why = "invalid response"
+		}
+		return pxp.Res{ID: asked.id, Code: pxp.CodeRefused, Reason: pxp.FitReason(why)}
+	}
+	res := pxp.Res{ID: asked.id}
 	for _, c := range m.Candidates {
 		if c.Network != w.network || len(c.ID) > pxp.TokenSize || !canBeMet(c.Info) || w.ourselves(c.Info) {
 			continue // cannot be met

@@ -128,7 +128,7 @@ func TestCandidateNamedTwice(t *testing.T) {
 		for _, id := range ids {
 			m.Candidates = append(m.Candidates, v1.Candidate{ID: id, Network: "n", Info: &v1.ConnectInfo{PXP: true, Relay: true, WebRTC: true}})
 		}
-		return len(w.answer(1, m).(pxp.Res).Candidates)
+		return len(w.answer(wire1Ask{1, true}, m).(pxp.Res).Candidates)
 	}
 	if got := name("a", "b", "a"); got != 2 {
 		t.Errorf("%d candidates are taken, want 2", got)
@@ -141,5 +141,41 @@ func TestCandidateNamedTwice(t *testing.T) {
 	}
 	if len(w.named) > maxWire1Named {
 		t.Errorf("%d ids are kept", len(w.named))
+	}
+}
+
+// The shape of an answer must be that of the request (PXP §16.5.7).
+func TestWire1ShapeOfAnswers(t *testing.T) {
+	list := func(id uint32) pxp.Message { return pxp.GetPeers{ID: id} }
+	for name, tt := range map[string]struct {
+		request func(id uint32) pxp.Message
+		args    string
+		granted bool
+	}{
+		"getpeers null":            {list, `null`, false},
+		"getpeers false":           {list, `false`, false},
+		"getpeers text":            {list, `"no"`, false},
+		"getpeers refused":         {list, `["no"]`, false},
+		"getpeers [null]":          {list, `[null]`, false},
+		"getpeers none":            {list, `[null,[]]`, true},
+		"relay null":               {func(id uint32) pxp.Message { return pxp.Relay{ID: id, Token: pxp.Token{'a'}} }, `null`, true},
+		"relay list":               {func(id uint32) pxp.Message { return pxp.Relay{ID: id, Token: pxp.Token{'a'}} }, `[null,[]]`, false},
+		"incoming list":            {func(id uint32) pxp.Message { return pxp.Incoming{ID: id, Token: pxp.Token{'a'}} }, `[null,[]]`, false},
+		"connect list":             {func(id uint32) pxp.Message { return pxp.Connect{ID: id} }, `[null,[]]`, false},
+		"connect [null]":           {func(id uint32) pxp.Message { return pxp.Connect{ID: id} }, `[null]`, false},
+		"connect 0, as JavaScript": {func(id uint32) pxp.Message { return pxp.Connect{ID: id} }, `0`, true},
+	} {
+		w := newWire1(nil, "test", nil)
+		if _, err := w.append(nil, tt.request(7)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.take([]byte(`["res","0",` + tt.args + `]`)); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		res, ok := w.ready[0].(pxp.Res)
+		if !ok || res.ID != 7 || (res.Code == pxp.CodeOK) != tt.granted || !tt.granted && res.Reason == "" {
+			t.Errorf("%s: read as %#v, want granted %v", name, w.ready[0], tt.granted)
+		}
 	}
 }
