@@ -180,6 +180,7 @@ func (ex *Exchange) dial(ctx context.Context, o opening, open func() (*session, 
 	conn, err := ex.dialSession(ctx, s, o)
 	if err != nil {
 		s.end(err)
+		s.mux.Close() // what has come and nobody will read would stay in the budget
 		return nil, err
 	}
 	return conn, nil

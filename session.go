@@ -294,6 +294,7 @@ func (s *session) run() {
 	defer close(s.done)
 	err := s.control.run(s.ctx, s.handle)
 	s.end(err)
+	s.control.stream.Reset() // what is left on it would stay in the budget
 }
 
 // err is why the session ended; nil while it has not.
@@ -445,13 +446,11 @@ func (s *session) accepted(m pxp.Connect) error {
 	if refused != nil {
 		return refused
 	}
-	if err != nil {
-		return err
-	}
+	// Even if that could not be written: somebody must take what has come.
 	if !s.ex.spawn(func() { s.acceptStreams(peer) }) {
 		return ErrClosed
 	}
-	return nil
+	return err
 }
 
 // connect asks the remote to become a peer. The session is one before any
