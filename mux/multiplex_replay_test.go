@@ -20,7 +20,11 @@ import (
 const vectorsDir = "../spec/vectors/v1/"
 
 // recordings are the files that hold both sides of a session.
-var recordings = []string{"a-tcp-echo.json", "a2-tcp-reopen.json", "b-C-A.json", "b-B-A.json"}
+var recordings = []string{"a-tcp-echo.json", "a2-tcp-reopen.json", "b-C-A.json", "b-B-A.json", dataChannel}
+
+// dataChannel holds both ends of one, each as a session of its own. The recording of a WebSocket has no frames but
+// WebSocket's, and what is in these has the shape of the ones above: pxp/v1 reads it for its messages.
+const dataChannel = "b-C-B-datachannel.json"
 
 const magicBytes = 5 // "#PXP#", with which each stream begins
 
@@ -47,6 +51,27 @@ func loadVectors(t testing.TB, file string, v any) {
 	if err := json.Unmarshal(b, v); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func loadRecording(t testing.TB, file string) (r recording) {
+	t.Helper()
+	if file != dataChannel {
+		loadVectors(t, file, &r)
+		return r
+	}
+	var ends struct {
+		B struct {
+			recording
+			Chunks []struct{ Dir, Hex string } // messages of the channel
+		}
+	}
+	loadVectors(t, file, &ends)
+	r = ends.B.recording
+	r.Stream = make(map[string]string)
+	for _, c := range ends.B.Chunks {
+		r.Stream[c.Dir] += c.Hex
+	}
+	return r
 }
 
 func unhex(t testing.TB, s string) []byte {
@@ -90,8 +115,7 @@ func streamsOf(t testing.TB, frames []mFrame) (streams []*recorded) {
 // What the original sent, our session reads: whether the streams are opened before or after, and however it is cut.
 func TestMultiplexReadsRecordings(t *testing.T) {
 	for _, file := range recordings {
-		var r recording
-		loadVectors(t, file, &r)
+		r := loadRecording(t, file)
 		for dir, text := range r.Stream {
 			sent := unhex(t, text)[magicBytes:]
 			frames, rest := parseMultiplex(sent)
@@ -184,8 +208,7 @@ func (justRead) Write(p []byte) (int, error) { return len(p), nil }
 // but for its destroy frames.
 func TestMultiplexRepeatsRecordings(t *testing.T) {
 	for _, file := range recordings {
-		var r recording
-		loadVectors(t, file, &r)
+		r := loadRecording(t, file)
 		for dir, text := range r.Stream {
 			t.Run(file+"/"+dir, func(t *testing.T) {
 				s, peer := multiplexRaw(t, nil)

@@ -109,7 +109,6 @@ func loadVectors(t testing.TB) []vector {
 }
 
 func TestVectors(t *testing.T) {
-	recorded := map[string]int{}
 	for _, v := range loadVectors(t) {
 		t.Run(v.Name, func(t *testing.T) {
 			line := v.line(t)
@@ -140,23 +139,11 @@ func TestVectors(t *testing.T) {
 				}
 				return
 			}
-			for _, source := range v.Recorded {
-				recorded[source]++
-			}
 			written, err := Append([]byte("x"), want)
 			if err != nil || string(written) != "x"+string(line)+"\n" {
 				t.Errorf("Append = %q, %v, want %q", written, err, line)
 			}
 		})
-	}
-	// Every recording has messages, and each of its messages was written again byte for byte.
-	for _, source := range []string{
-		"a-tcp-echo", "a2-tcp-reopen", "b-B-A", "b-C-A", "b-C-B-datachannel", "c-websocket-raw", "quirks",
-		"client-quirks", "relay",
-	} {
-		if recorded[source] == 0 {
-			t.Errorf("no messages of the recording %q", source)
-		}
 	}
 }
 
