@@ -189,7 +189,10 @@ func (ex *Exchange) circuitSession(ctx context.Context, stream net.Conn, o openi
 		}
 		return s.sendHello()
 	}
-	if err = hello(); err == nil && !s.start() {
+	if err = hello(); err == nil {
+		err = s.fallen()
+	}
+	if err == nil && !s.start() {
 		err = ErrClosed
 	}
 	if err != nil {
@@ -197,6 +200,18 @@ func (ex *Exchange) circuitSession(ctx context.Context, stream net.Conn, o openi
 		return nil, s.cause(ctx, err)
 	}
 	return s, nil
+}
+
+// errFallen ends a circuit session of version 1 between two that speak version 2.
+var errFallen = fmt.Errorf("%w: both ends speak version 2, but the relay has led them to version 1", ErrRefused)
+
+// fallen is not nil when a circuit session is of version 1 and need not be: an
+// honest relay has everybody who can meet by version 2 (PXP §16.12).
+func (s *session) fallen() error {
+	if s.version == v1.Version && s.ex.speaks(pxp.Version) == nil && s.offers(featureV2) {
+		return errFallen
+	}
+	return nil
 }
 
 // negotiate runs the transport's negotiation over a circuit session.

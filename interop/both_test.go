@@ -37,8 +37,8 @@ func TestBothVersions(t *testing.T) {
 	}
 	allAlive(t, n.listener, n.first, n.second, both, refuses, n.closed)
 
-	// Two that speak version 2 meet in it also when one of them came by version 1.
-	for _, which := range []string{"asker", "candidate"} {
+	// Two that speak both versions meet in the second, also when one of them came by version 1.
+	for _, which := range []string{"nobody", "asker", "candidate"} {
 		t.Run(which+" by version 1", func(t *testing.T) {
 			relay := golang.start(ctx, t, Options{Name: "relay", Network: "n"})
 			url := do(ctx, t, relay, Command{Command: "listen", Transport: "tcp"}).URL
