@@ -69,6 +69,9 @@ func (s *session) Release() {
 func (s *session) endAll(err error) {
 	s.sayGoodbye()
 	for _, st := range s.streams {
+		if !st.named { // nobody can accept it, so nobody will read what is there of its name
+			s.buffered -= st.buf.drop()
+		}
 		s.end(st)
 		if st.err == nil {
 			st.err = err

@@ -400,6 +400,24 @@ func TestBudgetAfterHalfAFrame(t *testing.T) {
 	}
 }
 
+// So does what streams were promised whose names had not all arrived when the carrier broke.
+func TestBudgetOfNamelessStreams(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		budget := mux.NewBudget(10 << 20)
+		s, peer := serveRaw(t, &mux.Config{Budget: budget})
+		peer.send(dataFrame(syn, 1, []byte("\xffhalf")), frame(window, syn, 3, 0), frame(data, syn, 5, 100, []byte("\xffhalf a frame")...))
+		synctest.Wait()
+		if used := budget.Used(); used != 3*mux.Window {
+			t.Fatalf("%d used by three streams", used)
+		}
+		peer.Close()
+		s.Release()
+		if used, now := budget.Used(), s.Stats(); used != 0 || now.Promised != 0 || now.Buffered != 0 || now.Streams != 0 {
+			t.Errorf("%d used, %+v", used, now)
+		}
+	})
+}
+
 // A burst of streams above the rate is refused in part; that alone ends no session.
 func TestStreamRate(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
