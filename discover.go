@@ -111,9 +111,10 @@ const (
 
 // GetNewPeer finds a peer that the exchange does not have, by asking those it
 // has for theirs, and connects to it directly. It returns the data stream. It
-// asks peers in random order, skips whom it knows, tries further candidates
-// and further peers as attempts fail, and starts the next attempt when one
-// takes longer than a second.
+// asks four peers by chance at once and then the others one by one, skips whom it
+// knows, prefers whom few of its peers have, tries further candidates and
+// further peers as attempts fail, and starts the next attempt when one takes
+// longer than a second.
 //
 // It blocks until a peer is met, everybody was tried, or ctx is done, and
 // leaves nothing running. A channel with npm peer-exchange that is about to open
@@ -181,6 +182,9 @@ type search struct {
 	first  []byte  // what the data stream begins with
 	relays []*Peer // not asked yet; guarded by mu
 
+	once   sync.Once      // the survey
+	survey sync.WaitGroup // its queries; run waits for them
+
 	mu       sync.Mutex
 	failures []*AttemptError
 }
@@ -217,6 +221,7 @@ func (s *search) run(ctx context.Context, cancel context.CancelCauseFunc) (*Conn
 	}
 	tick := time.NewTicker(attemptStagger)
 	defer tick.Stop()
+	defer s.survey.Wait()
 	start()
 	for {
 		select {
@@ -285,13 +290,15 @@ func (s *search) lane(ctx context.Context) *Conn {
 // next returns a candidate that nobody is at, and asks peers for some when
 // none is left.
 func (s *search) next(ctx context.Context) (candidate, bool) {
+	s.once.Do(func() { s.ask(ctx) })
 	for ctx.Err() == nil {
 		if c, ok := s.ex.beginMeeting(); ok {
 			return c, true
 		}
 		relay := s.nextRelay()
 		if relay == nil {
-			return candidate{}, false
+			s.survey.Wait() // slow answers are all that is left
+			return s.ex.beginMeeting()
 		}
 		if err := s.ex.query(ctx, relay); err != nil {
 			s.fail(&AttemptError{Via: relay.ID(), Step: "query", Err: err})
@@ -438,24 +445,22 @@ func (ex *Exchange) candidate(via *Peer, c pxp.Candidate) (candidate, bool) {
 const tokenLife1 = 15 * time.Second
 
 // maxKnown bounds the candidates kept for later calls.
-const maxKnown = 64
+const maxKnown = 128
 
-// beginMeeting takes the newest candidate that is worth meeting. Others leave
-// it alone until endMeeting.
+// beginMeeting takes the candidate that is worth meeting most. Others leave it
+// alone until endMeeting.
 func (ex *Exchange) beginMeeting() (candidate, bool) {
 	ex.mu.Lock()
 	defer ex.mu.Unlock()
 	ex.pruneLocked()
-	for i := len(ex.known) - 1; i >= 0; i-- {
-		c := ex.known[i]
-		if _, busy := ex.meeting[c.id]; busy {
-			continue
-		}
-		ex.known = slices.Delete(ex.known, i, i+1)
-		ex.meeting[c.id] = struct{}{}
-		return c, true
+	i := ex.leastNamed()
+	if i < 0 {
+		return candidate{}, false
 	}
-	return candidate{}, false
+	c := ex.known[i]
+	ex.known = slices.Delete(ex.known, i, i+1)
+	ex.meeting[c.id] = struct{}{}
+	return c, true
 }
 
 func (ex *Exchange) endMeeting(id identity.ID) {

@@ -86,3 +86,36 @@ func (g graph) diameter() int {
 	}
 	return longest
 }
+
+// largest is the share of the nodes that are not gone that the largest part
+// of the graph has once the others are.
+func (g graph) largest(gone func(node int) bool) float64 {
+	seen := make([]bool, len(g))
+	left, most := 0, 0
+	for i := range g {
+		seen[i] = gone(i)
+		if !seen[i] {
+			left++
+		}
+	}
+	for from := range g {
+		if seen[from] {
+			continue
+		}
+		seen[from] = true
+		queue := []int{from}
+		for k := 0; k < len(queue); k++ {
+			for _, j := range g[queue[k]] {
+				if !seen[j] {
+					seen[j] = true
+					queue = append(queue, j)
+				}
+			}
+		}
+		most = max(most, len(queue))
+	}
+	if left == 0 {
+		return 0
+	}
+	return float64(most) / float64(left)
+}

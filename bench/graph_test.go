@@ -26,3 +26,20 @@ func TestGraph(t *testing.T) {
 		}
 	}
 }
+
+func TestLargestPart(t *testing.T) {
+	g := graph{{1, 2}, {0, 2}, {0, 1, 3}, {2, 4}, {3}}
+	for name, test := range map[string]struct {
+		gone func(int) bool
+		want float64
+	}{
+		"nobody":     {func(int) bool { return false }, 1},
+		"the middle": {func(i int) bool { return i == 2 }, 0.5},
+		"an end":     {func(i int) bool { return i == 4 }, 1},
+		"all":        {func(int) bool { return true }, 0},
+	} {
+		if got := g.largest(test.gone); got != test.want {
+			t.Errorf("without %s: %v, want %v", name, got, test.want)
+		}
+	}
+}

@@ -117,7 +117,20 @@ func grow(count int) ([]float64, error) {
 	return []float64{
 		seconds(half), seconds(all), float64(never), writes / n, bytes / n / 1024,
 		mean, float64(most), g.clustering(), float64(g.diameter()),
+		100 * g.largest(func(node int) bool { return node == 0 }), 100 * g.largest(oneInFive()),
 	}, nil
+}
+
+// oneInFive is gone, or not, for each node by chance and each time the same.
+func oneInFive() func(node int) bool {
+	chance := rand.New(rand.NewPCG(1, 2))
+	gone := make(map[int]bool)
+	return func(node int) bool {
+		if _, known := gone[node]; !known {
+			gone[node] = chance.IntN(5) == 0
+		}
+		return gone[node]
+	}
 }
 
 // member is one node.

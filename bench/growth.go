@@ -24,6 +24,7 @@ func (growth) about() result {
 			"All in one process, in virtual time (testing/synctest), over links in memory of 10 ms one way; in place of WebRTC, links that open with one exchange of signals.",
 			"Each node joins at a random one of those that were there before it. Writes and bytes are those of the links, handshakes and encryption included, until everybody has its peers.",
 			"Clustering is how often two peers of a node are peers of each other; in a random graph it is about peers divided by nodes.",
+			"Together: the share of the nodes left that the largest part of the network has once the first node of all, or one node in five by chance, is gone.",
 		},
 		Columns: []column{
 			{Name: "half have their peers", Unit: "s", Plain: true}, {Name: "everybody", Unit: "s", Plain: true},
@@ -31,6 +32,7 @@ func (growth) about() result {
 			{Name: "writes a node", Unit: "count", Plain: true}, {Name: "sent a node", Unit: "KiB", Plain: true},
 			{Name: "peers, mean", Unit: "count", Plain: true}, {Name: "peers, most", Unit: "count", Plain: true},
 			{Name: "clustering", Unit: "share", Plain: true}, {Name: "diameter", Unit: "hops", Plain: true},
+			{Name: "together without the first", Unit: "%", Plain: true}, {Name: "without one in five", Unit: "%", Plain: true},
 		},
 	}
 }
