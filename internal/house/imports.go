@@ -44,6 +44,8 @@ var rooms = map[string]room{
 	"web":     {floor: 4, anyOf: true},
 
 	"fuzz":            {floor: topFloor},
+	"fuzz/attack":     {floor: topFloor},
+	"fuzz/dos":        {floor: topFloor},
 	"interop":         {floor: topFloor},
 	"interop/browser": {floor: topFloor},
 	"bench":           {floor: topFloor},

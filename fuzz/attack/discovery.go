@@ -1,0 +1,124 @@
+package attack
+
+import (
+	"context"
+	"crypto/rand"
+
+	"github.com/peer-exchange/exchange/identity"
+	"github.com/peer-exchange/exchange/pxp"
+)
+
+// This file is what peers do to how a node finds and introduces others.
+
+var discoveryAttacks = []Attack{
+	{"discovery/crowd", "answers queries with peers that do not exist", "UpgradeTime, RequestTime; Candidates", 0, crowd},
+	{"discovery/guess", "asks for circuits by tokens that it guesses", "CodeUnknownToken, RequestsPerSecond", 0,
+		func(ctx context.Context, p *player) {
+			p.asPeers(ctx, func(r *peer) error {
+				_, err := r.relay(ctx, anyToken())
+				return err
+			})
+		}},
+	{"discovery/reuse", "uses each token twice", "CodeUnknownToken, CircuitsPerPeer", 0,
+		func(ctx context.Context, p *player) {
+			p.withTokens(ctx, func(r *peer, token pxp.Token) error {
+				if _, err := r.relay(ctx, token); err != nil {
+					return err
+				}
+				_, err := r.relay(ctx, token)
+				return err
+			})
+		}},
+	{"discovery/others", "uses tokens that another peer was given", "CodeUnknownToken", 0, others},
+	{"discovery/introduce", "introduces askers that do not exist", "Meetings, MeetingsPerPeer", 0,
+		func(ctx context.Context, p *player) {
+			p.asPeers(ctx, func(r *peer) error {
+				_, err := r.request(ctx, func(id uint32) pxp.Message {
+					return pxp.Incoming{ID: id, Token: anyToken(), From: anybody()}
+				})
+				return err
+			})
+		}},
+}
+
+func anyToken() (t pxp.Token) {
+	_, _ = rand.Read(t[:]) // never fails
+	return t
+}
+
+func anybody() (id identity.ID) {
+	_, _ = rand.Read(id[:])
+	return id
+}
+
+// relay asks for a circuit and returns what was answered.
+func (r *peer) relay(ctx context.Context, token pxp.Token) (pxp.Res, error) {
+	return r.request(ctx, func(id uint32) pxp.Message { return pxp.Relay{ID: id, Token: token} })
+}
+
+// tokens asks for peers and returns the tokens for them; none when it has asked too often.
+func (r *peer) tokens(ctx context.Context) ([]pxp.Candidate, error) {
+	res, err := r.request(ctx, func(id uint32) pxp.Message { return pxp.GetPeers{ID: id, Max: pxp.MaxCandidates} })
+	return res.Candidates, err
+}
+
+// withTokens has peers of the target do something with each token that they get.
+func (p *player) withTokens(ctx context.Context, do func(r *peer, token pxp.Token) error) {
+	p.asPeers(ctx, func(r *peer) error {
+		candidates, err := r.tokens(ctx)
+		if err != nil {
+			return err
+		}
+		for _, c := range candidates {
+			if err := do(r, c.Token); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// others has two peers, of which one asks for tokens and the other uses them.
+func others(ctx context.Context, p *player) {
+	asker, err := p.join(ctx, 0)
+	if err != nil {
+		return
+	}
+	defer asker.leave()
+	var tokens []pxp.Candidate
+	for len(tokens) == 0 && p.next(ctx) {
+		if tokens, err = asker.tokens(ctx); err != nil {
+			return
+		}
+	}
+	n := 0
+	p.asPeers(ctx, func(r *peer) error {
+		n++
+		_, err := r.relay(ctx, tokens[n%len(tokens)].Token)
+		return err
+	})
+}
+
+// crowd has peers that answer each request: a query with eight who do not exist, a relay request with a yes, and then
+// nothing comes.
+func crowd(ctx context.Context, p *player) {
+	p.asPeers(ctx, func(r *peer) error {
+		m, err := r.receive(ctx)
+		if err != nil {
+			return err
+		}
+		switch m := m.(type) {
+		case pxp.GetPeers:
+			res := pxp.Res{ID: m.ID}
+			for range pxp.MaxCandidates {
+				res.Candidates = append(res.Candidates, pxp.Candidate{Peer: anybody(), Token: anyToken()})
+			}
+			return r.say(res)
+		case pxp.Relay:
+			return r.say(pxp.Res{ID: m.ID})
+		case pxp.Ping:
+			return r.say(pxp.Res{ID: m.ID})
+		}
+		return nil
+	})
+}

@@ -1,0 +1,111 @@
+package attack_test
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/peer-exchange/exchange"
+	"github.com/peer-exchange/exchange/fuzz/attack"
+	"github.com/peer-exchange/exchange/mux"
+	"github.com/peer-exchange/exchange/pxp"
+	"github.com/peer-exchange/exchange/secure"
+)
+
+// long is enough for a peer to be sent away that asks too much for DeadAfter.
+const long = 60 * time.Second
+
+var table = []expected{
+	{name: "hello/silence", lasts: 15 * time.Second, why: is(exchange.ErrTimeout)},
+	{name: "hello/silences", lasts: 15 * time.Second, why: is(exchange.ErrTimeout)},
+	{name: "hello/drip", lasts: 15 * time.Second, why: is(exchange.ErrTimeout)},
+	{name: "hello/half", lasts: 15 * time.Second, why: is(exchange.ErrTimeout)},
+	{name: "hello/length", why: is(secure.ErrHandshake)},
+	{name: "hello/magic", why: is(exchange.ErrNotPXP)},
+	{name: "hello/connect", why: is(exchange.ErrLost)},
+	{name: "hello/handshakes", why: is(exchange.ErrWrongNetwork), bye: pxp.CodeWrongNetwork},
+	{name: "hello/replay", why: is(secure.ErrHandshake)},
+	{name: "hello/points", why: is(secure.ErrHandshake)},
+	{name: "hello/signature", why: is(secure.ErrIdentity)},
+	{name: "hello/identity", why: is(secure.ErrIdentity)},
+	{name: "hello/session", lasts: 15 * time.Second, why: is(exchange.ErrTimeout)},
+
+	{name: "control/nested", why: protocol, bye: pxp.CodeProtocol},
+	{name: "control/elements", why: protocol, bye: pxp.CodeProtocol},
+	{name: "control/strings", why: protocol, bye: pxp.CodeProtocol},
+	{name: "control/length", why: protocol, bye: pxp.CodeProtocol},
+	{name: "control/skipped", code: pxp.CodeOK, also: slowed(5 * time.Second)},
+	{name: "control/unknown", lasts: long, rate: 200, why: limit("RequestsPerSecond"), code: pxp.CodeUnsupported, also: slowed(long)},
+	{name: "control/notices", lasts: long, rate: 200, why: limit("RequestsPerSecond")},
+	{name: "control/answers", why: protocol, bye: pxp.CodeProtocol},
+	{name: "control/duplicates", code: pxp.CodeLimit, also: slowed(5 * time.Second)},
+	{name: "control/pings", lasts: long, rate: 200, why: limit("RequestsPerSecond"), code: pxp.CodeOK, also: slowed(long)},
+	{name: "control/queries", code: pxp.CodeLimit, also: slowed(5 * time.Second)},
+	{name: "control/unread", lasts: long, why: limit("RequestsPerSecond")},
+	{name: "control/hello", why: protocol, bye: pxp.CodeProtocol},
+	{name: "control/joins", why: is(exchange.ErrLost)},
+	{name: "control/places", why: limit("Peers"), bye: pxp.CodeLimit, also: func(_ attack.Tally, m most) error {
+		if m.stats.Peers > 50 {
+			return fmt.Errorf("%d peers", m.stats.Peers)
+		}
+		return nil
+	}},
+
+	{name: "mux/streams", rate: 2000, lasts: 2 * time.Second, why: limit(mux.LimitStreamRate), goAway: true},
+	{name: "mux/names", rate: 2000, lasts: 2 * time.Second, why: limit(mux.LimitStreamRate), goAway: true},
+	{name: "mux/nameless", also: func(_ attack.Tally, m most) error { return promised(m, hostilePeers*(64+2)+2) }},
+	{name: "mux/unread", rate: 200, also: func(_ attack.Tally, m most) error { return promised(m, 2*hostilePeers+2) }},
+	{name: "mux/grow", rate: 4000, also: func(_ attack.Tally, m most) error {
+		if most := int64(exchange.DefaultLimits().ExchangeBytes) * 3 / 4; m.stats.PromisedBytes > most || m.stats.PromisedBytes < 8<<20 {
+			return fmt.Errorf("%d bytes were promised; windows should grow, and not beyond %d", m.stats.PromisedBytes, most)
+		}
+		return nil
+	}},
+	{name: "mux/overrun", why: limit(mux.LimitStreamWindow), goAway: true},
+	{name: "mux/giant", why: limit(mux.LimitFrameBytes), goAway: true},
+	{name: "mux/closed", why: muxProtocol, goAway: true},
+	{name: "mux/dead", why: limit(mux.LimitResetBytes), goAway: true},
+	{name: "mux/unopened", why: muxProtocol, goAway: true},
+	{name: "mux/pings", rate: 2000, lasts: 2 * time.Second, why: limit(mux.LimitPings), goAway: true},
+	{name: "mux/windows", rate: 500},
+	{name: "mux/empty", rate: 500},
+
+	{name: "v1/nested", why: protocol},
+	{name: "v1/line", why: protocol},
+	{name: "v1/values", why: protocol},
+	{name: "v1/unknown", lasts: long, rate: 200, why: limit("RequestsPerSecond")},
+	{name: "v1/upgrades", lasts: long, rate: 200, why: limit("RequestsPerSecond")},
+	{name: "v1/unread", lasts: long, rate: 200, why: limit(mux.LimitUnreadBytes), also: func(_ attack.Tally, m most) error {
+		return promised(m, hostilePeers*(16+2)+2)
+	}},
+	{name: "v1/giant"},
+	{name: "v1/streams", rate: 2000, lasts: 2 * time.Second, why: limit(mux.LimitStreamRate)},
+	{name: "v1/dead"},
+
+	{name: "discovery/crowd", asks: true, lasts: 20 * time.Second, why: func(err error) bool { return errors.Is(err, exchange.ErrTimeout) }},
+	{name: "discovery/guess", code: pxp.CodeUnknownToken},
+	{name: "discovery/reuse", code: pxp.CodeUnknownToken},
+	{name: "discovery/others", code: pxp.CodeUnknownToken},
+	{name: "discovery/introduce", code: pxp.CodeLimit},
+
+	{name: "relay/left", code: pxp.CodeLimit},
+	{name: "relay/idle", lasts: long, code: pxp.CodeLimit},
+	{name: "relay/bytes"},
+	{name: "relay/self", code: pxp.CodeDuplicate},
+
+	{name: "names/agent"},
+	{name: "names/bye", why: func(err error) bool { var e *exchange.RemoteError; return errors.As(err, &e) }},
+	{name: "names/streams"},
+	{name: "names/magic", why: is(exchange.ErrNotPXP)},
+}
+
+// hostilePeers is how many peers an attack of members plays.
+const hostilePeers = 4
+
+// promised checks that no more than so many windows of new streams were promised.
+func promised(m most, windows int64) error {
+	if m.stats.PromisedBytes > windows*mux.Window {
+		return fmt.Errorf("%d bytes were promised, want %d windows at most", m.stats.PromisedBytes, windows)
+	}
+	return nil
+}
