@@ -204,8 +204,8 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// A connection that moved much and is quiet since keeps small buffers: control
-// messages suffice to give the large ones up.
+// A connection that moved much and is quiet since keeps next to no buffers:
+// control messages suffice to give the large ones up.
 func TestIdleMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := pair(t)
@@ -219,6 +219,16 @@ func TestIdleMemory(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		exchange(100)
+		exchange(100)
+		if len(server.in.buf) != idleBuffer || cap(client.out.buf) != idleBuffer {
+			t.Errorf("buffers of %d and %d bytes before there was much", len(server.in.buf), cap(client.out.buf))
+		}
+		exchange(2000)
+		exchange(100)
+		if len(server.in.buf) != smallBuffer || cap(client.out.buf) != smallBuffer {
+			t.Errorf("buffers of %d and %d bytes for messages of medium size", len(server.in.buf), cap(client.out.buf))
+		}
 		exchange(1 << 20)
 		if len(server.in.buf) != readBuffer || cap(client.out.buf) != writeBuffer {
 			t.Errorf("buffers of %d and %d bytes under load", len(server.in.buf), cap(client.out.buf))
@@ -230,7 +240,7 @@ func TestIdleMemory(t *testing.T) {
 		time.Sleep(15 * time.Second)
 		exchange(100)
 		exchange(100)
-		if len(server.in.buf) != smallBuffer || cap(client.out.buf) != smallBuffer {
+		if len(server.in.buf) != idleBuffer || cap(client.out.buf) != idleBuffer {
 			t.Errorf("buffers of %d and %d bytes when idle", len(server.in.buf), cap(client.out.buf))
 		}
 		if cap(server.pending) != 0 {

@@ -9,14 +9,16 @@ import (
 
 const (
 	lengthSize = 2
-	// smallBuffer holds a handshake, and the control messages and window updates
-	// of an idle session.
+	// idleBuffer holds what an idle session hears and says: a few control messages
+	// and window updates. There are as many as there are peers, each way.
+	idleBuffer = 512
+	// smallBuffer holds a handshake, and messages that are not much.
 	smallBuffer = 4 << 10
 	// readBuffer holds the largest record and more, so that one read of the
 	// carrier brings several; a whole number of the allocator's 8 KiB pages.
 	readBuffer = 72 << 10
-	// bufferIdle is how long nothing large must have passed until a large buffer
-	// is given up for a small one.
+	// bufferIdle is how long nothing must have passed that needs a buffer until it
+	// is given up for the next smaller one.
 	bufferIdle = time.Second
 	// maxIdleReads is how often in a row the carrier may return neither bytes
 	// nor an error.
@@ -33,7 +35,8 @@ type reader struct {
 
 	growable bool      // false in the handshake: a stranger gets a small buffer
 	full     bool      // the last read filled the buffer: there may be more
-	large    time.Time // when a read last brought, or needed, more than smallBuffer
+	medium   time.Time // when a read last brought, or needed, more than idleBuffer
+	large    time.Time // and more than smallBuffer
 }
 
 // record returns the next record without its length. It is valid, and may be
@@ -77,8 +80,11 @@ func (r *reader) need(n int) error {
 		r.end += got
 		r.full = r.end == len(r.buf)
 		r.err = err // after the bytes that came with it
-		if got > smallBuffer {
-			r.large = time.Now()
+		if got > idleBuffer {
+			r.medium = time.Now()
+			if got > smallBuffer {
+				r.large = r.medium
+			}
 		}
 		if got > 0 {
 			idle = 0
@@ -91,7 +97,7 @@ func (r *reader) need(n int) error {
 
 // room makes space for n bytes from r.start, and chooses the buffer: a larger
 // one for a record that does not fit or a carrier that has more than fits, a
-// small one again when that was long ago.
+// smaller one again when that was long ago.
 func (r *reader) room(n int) {
 	if r.start == r.end {
 		r.start, r.end = 0, 0
@@ -99,17 +105,34 @@ func (r *reader) room(n int) {
 	switch {
 	case r.buf == nil:
 		r.resize(smallBuffer)
+	case len(r.buf) < smallBuffer && n <= smallBuffer && (n > len(r.buf) || r.full):
+		r.resize(smallBuffer)
+		r.medium = time.Now()
 	case len(r.buf) < readBuffer && (n > len(r.buf) || r.full && r.growable):
 		r.resize(readBuffer)
-		r.large = time.Now()
-	case len(r.buf) == readBuffer && r.end == 0 && time.Since(r.large) > bufferIdle:
+		r.medium = time.Now()
+		r.large = r.medium
+	case r.end == 0 && len(r.buf) > idleBuffer && r.growable:
 		// Nothing is kept: the moment before the reader may wait for long.
-		r.resize(smallBuffer)
+		if size := r.idle(); size < len(r.buf) {
+			r.resize(size)
+		}
 	}
 	if r.start+n > len(r.buf) {
 		r.end = copy(r.buf, r.buf[r.start:r.end])
 		r.start = 0
 	}
+}
+
+// idle is the size of the buffer that is kept while nothing comes.
+func (r *reader) idle() int {
+	switch now := time.Now(); {
+	case now.Sub(r.large) <= bufferIdle:
+		return readBuffer
+	case now.Sub(r.medium) <= bufferIdle:
+		return smallBuffer
+	}
+	return idleBuffer
 }
 
 func (r *reader) resize(size int) {

@@ -34,7 +34,8 @@ type writer struct {
 	carrier io.Writer
 	sealer  cipherState
 	buf     []byte    // records; empty between calls, kept for its capacity
-	large   time.Time // when more than smallBuffer was last needed
+	medium  time.Time // when more than idleBuffer was last needed
+	large   time.Time // and more than smallBuffer
 	err     error     // once set, the position in the stream is lost
 }
 
@@ -62,17 +63,28 @@ func (w *writer) write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// room chooses the buffer for a write of size bytes: a large one if it must be,
-// and a small one again when the last large write was long ago.
+// room chooses the buffer for a write of size bytes: as large as it must be, and
+// not smaller than what was needed not long ago.
 func (w *writer) room(size int) {
-	if size+overhead > smallBuffer {
-		w.large = time.Now()
-		if cap(w.buf) < writeBuffer {
-			w.buf = make([]byte, 0, writeBuffer)
-		}
+	size += overhead
+	if size <= cap(w.buf) && cap(w.buf) <= idleBuffer {
 		return
 	}
-	if w.buf == nil || cap(w.buf) > smallBuffer && time.Since(w.large) > bufferIdle {
-		w.buf = make([]byte, 0, smallBuffer)
+	now := time.Now()
+	if size > idleBuffer {
+		w.medium = now
+	}
+	if size > smallBuffer {
+		w.large = now
+	}
+	want := idleBuffer
+	switch {
+	case now.Sub(w.large) <= bufferIdle:
+		want = writeBuffer
+	case now.Sub(w.medium) <= bufferIdle:
+		want = smallBuffer
+	}
+	if cap(w.buf) != want {
+		w.buf = make([]byte, 0, want)
 	}
 }
