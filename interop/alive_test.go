@@ -162,11 +162,12 @@ func nobodyMeets(ctx context.Context, t *testing.T) {
 	if _, err := join(ctx, asker, url); err != nil {
 		t.Fatal(err)
 	}
-	asker.Begin(Command{Command: "getNewPeer"}) // never answered: the relay takes the refusal for a grant
+	asked := asker.Begin(Command{Command: "getNewPeer"})
 	trailing := do(ctx, t, asker, Command{Command: "candidates", Peer: 0}).Candidates
 	if len(trailing) != 1 || trailing[0].ConnectInfo == nil {
 		t.Errorf("candidates %+v", trailing)
 	}
+	unanswered(ctx, t, asked) // the relay takes the refusal for a grant
 	checkPeers(ctx, t, ours, 1)
 	checkPeers(ctx, t, relay, 2)
 	allAlive(t, relay, asker, ours)

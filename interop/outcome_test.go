@@ -174,6 +174,9 @@ func (m trouble) run(ctx context.Context, t *testing.T) {
 		}
 	}
 	m.check(ctx, t, nodes, asked)
+	if m.tested == relaying && m.at == "incoming" && (m.victim == asking || m.what == "frozen") {
+		m.checkCandidate(ctx, t, nodes[met], urls[met])
+	}
 	if m.ended() {
 		m.checkEnd(ctx, t, nodes, bystander)
 	}
@@ -312,6 +315,29 @@ func (m trouble) check(ctx context.Context, t *testing.T, nodes map[role]*Proces
 			t.Errorf("the original that asked got %v, want %q", err, m.text)
 		}
 	}
+}
+
+// checkCandidate: an original to which a Go relay has offered somebody who does not come, and who has taken that, is rid of that
+// session: else it would tell others of a peer without connectInfo, of which they die.
+func (m trouble) checkCandidate(ctx context.Context, t *testing.T, candidate *Process, url string) {
+	t.Helper()
+	if m.what == "frozen" {
+		wake(ctx, t, candidate)
+	}
+	circuit := await(ctx, t, candidate, "session in the circuit", func(e Event) bool { return e.Event == "peer" && e.Relayed })
+	await(ctx, t, candidate, "the end of the session in the circuit", func(e Event) bool {
+		return e.Event == "disconnect" && e.Peer == circuit.Peer
+	})
+	third := js.start(ctx, t, Options{Name: "third", Network: "n"})
+	link, err := join(ctx, third, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	offered := do(ctx, t, link.process, Command{Command: "candidates", Peer: 0}).Candidates
+	if len(offered) == 0 || slices.ContainsFunc(offered, func(c Candidate) bool { return c.ConnectInfo == nil }) {
+		t.Errorf("the candidate offers %+v, want those with connectInfo only", offered)
+	}
+	third.Kill()
 }
 
 func (m trouble) checkError(t *testing.T, err error, e Event) {

@@ -101,6 +101,10 @@ func (m triple) meet(ctx context.Context, t *testing.T) error {
 			return fmt.Errorf("%d bytes over WebRTC: %w", bytes, err)
 		}
 	}
+	// The most that the original's channel bears in one write.
+	if err := direct.passBoth(ctx, 50, 262_144, 262_144); err != nil {
+		return fmt.Errorf("one write over WebRTC: %w", err)
+	}
 	if err := m.checkLinks(ctx, t, relay, askerLink, candidateLink); err != nil {
 		return err
 	}
