@@ -69,7 +69,7 @@ func barePair(b testing.TB, w *WebRTC) (x, y *pionLink) {
 	var links [2]*pionLink
 	for i := range links {
 		c := newConn(&w.cfg, w.dialect)
-		l, err := w.newLink(Offerer, c, &progress{wake: make(chan struct{}, 1)})
+		l, err := w.newLink(Offerer, c, &progress{wake: make(chan struct{}, 1)}, w.policy())
 		check(b, err)
 		c.link = l
 		links[i] = l.(*pionLink)

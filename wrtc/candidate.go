@@ -13,6 +13,7 @@ type candidate struct {
 	addr    netip.AddrPort // address invalid for a name
 	name    string         // "….local" (RFC 8828 mDNS), "" for an address
 	typ     string         // host, srflx, prflx, relay
+	line    string         // all of it, written so that it can be read in one way only
 }
 
 var errCandidate = errors.New("not a candidate line")
@@ -41,36 +42,21 @@ func parseCandidate(line string) (candidate, error) {
 	c.network, c.typ = strings.ToLower(f[2]), f[7]
 	addr, err := netip.ParseAddr(f[4])
 	if err != nil {
-		if !strings.HasSuffix(f[4], ".local") {
+		label, ok := strings.CutSuffix(f[4], ".local")
+		if !ok || label == "" || strings.Contains(label, ".") { // nothing that is looked up anywhere but in the local network
 			return c, errCandidate
 		}
 		c.name = f[4]
 	}
 	c.addr = netip.AddrPortFrom(addr.Unmap(), uint16(port))
+	if c.name == "" {
+		f[4] = c.addr.Addr().String()
+	}
+	c.line = "candidate:" + strings.Join(f, " ")
 	switch c.typ {
 	case "host", "srflx", "prflx", "relay":
 	default:
 		return c, errCandidate
 	}
 	return c, nil
-}
-
-// skip says why the other end's candidate is not used, or "". A later policy about remote addresses belongs here.
-func (w *WebRTC) skip(c candidate) string {
-	a := c.addr.Addr()
-	switch {
-	case c.network != "udp":
-		return "transport is not UDP"
-	case c.addr.Port() == 0:
-		return "port 0"
-	case c.name != "":
-		if !resolvesNames(&w.cfg) {
-			return "name, and mDNS is off"
-		}
-	case a.IsUnspecified() || a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
-		return "not a unicast address"
-	case a.IsLoopback() && !w.cfg.Loopback:
-		return "loopback"
-	}
-	return ""
 }

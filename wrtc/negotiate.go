@@ -49,10 +49,12 @@ type negotiation struct {
 	s    Signaler
 	conn *conn
 	prog *progress
+	to   *policy
 	out  chan Signal // to the sender goroutine; cap is enough for all we send
 
 	phase      Phase
 	described  string // the local description as sent, "" before
+	found      bool   // a candidate of ours, told or not
 	remoteSet  bool
 	endSent    bool
 	sent       int      // candidates sent, those inside the description included
@@ -80,6 +82,7 @@ func (w *WebRTC) Negotiate(ctx context.Context, role Role, s Signaler) (Conn, er
 		w: w, role: role, s: s, phase: PhaseOffer,
 		conn: newConn(&w.cfg, w.dialect),
 		prog: &progress{wake: make(chan struct{}, 1)},
+		to:   w.policy(),
 		out:  make(chan Signal, w.cfg.MaxCandidates+2),
 	}
 	if role != Offerer && role != Answerer {
@@ -90,7 +93,7 @@ func (w *WebRTC) Negotiate(ctx context.Context, role Role, s Signaler) (Conn, er
 	if ctx.Err() != nil {
 		return nil, n.error(context.Cause(ctx))
 	}
-	l, err := w.newLink(role, n.conn, n.prog)
+	l, err := w.newLink(role, n.conn, n.prog, n.to)
 	if err != nil {
 		return nil, n.error(err)
 	}
@@ -221,10 +224,12 @@ func (n *negotiation) describe(ctx context.Context, kind SignalKind) error {
 			return context.Cause(ctx)
 		}
 	}
-	n.described = n.conn.link.localSDP()
-	if n.described == "" {
+	local := n.conn.link.localSDP()
+	if local == "" {
 		return errors.New("no local description")
 	}
+	n.found = strings.Contains(local, "\na=candidate:")
+	n.described = n.w.told(local)
 	n.sent = strings.Count(n.described, "\na=candidate:")
 	if err := n.checkAddresses(); err != nil {
 		return err
@@ -239,7 +244,7 @@ func (n *negotiation) checkAddresses() error {
 	p := n.prog
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if namesAddresses && p.gathered && n.sent == 0 && len(p.candidates) == 0 {
+	if namesAddresses && p.gathered && !n.found && len(p.candidates) == 0 {
 		return ErrNoAddress
 	}
 	return nil
@@ -271,6 +276,11 @@ func (n *negotiation) advance() (done bool, err error) {
 		return false, nil
 	}
 	for _, s := range p.candidates {
+		n.found = true
+		var ok bool
+		if s.Text, ok = n.w.toldCandidate(s.Text); !ok {
+			continue
+		}
 		if strings.Contains(n.described, "a="+s.Text+"\r\n") {
 			continue
 		}
@@ -310,7 +320,7 @@ func (n *negotiation) remoteDescription(ctx context.Context, s Signal) error {
 	if n.remoteSet {
 		return badSignal(s.Kind, "second %v", s.Kind)
 	}
-	d, err := checkSDP(s.Kind, s.Text, n.w.cfg.MaxSDP, n.w.skip)
+	d, err := checkSDP(s.Kind, s.Text, n.w.cfg.MaxSDP, n.to.skip)
 	if err != nil {
 		return err
 	}
@@ -370,10 +380,11 @@ func (n *negotiation) remoteCandidate(s Signal) error {
 		n.w.cfg.Logger.Debug("webrtc: candidate skipped", "why", err)
 		return nil
 	}
-	if why := n.w.skip(c); why != "" {
+	if why := n.to.skip(c); why != "" {
 		n.w.cfg.Logger.Debug("webrtc: candidate skipped", "why", why)
 		return nil
 	}
+	s.Text = c.line
 	if !n.remoteSet {
 		n.pending = append(n.pending, s) // bounded by countCandidates
 		return nil

@@ -12,6 +12,9 @@ import (
 
 func pionConfig(cfg *Config) webrtc.Configuration {
 	var pc webrtc.Configuration
+	if cfg.RelayOnly {
+		pc.ICETransportPolicy = webrtc.ICETransportPolicyRelay
+	}
 	for _, s := range cfg.ICEServers {
 		out := webrtc.ICEServer{URLs: s.URLs, Username: s.Username}
 		if s.Credential != "" {

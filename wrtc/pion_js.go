@@ -5,6 +5,7 @@ package wrtc
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"sync"
 	"syscall/js"
 	"time"
@@ -50,7 +51,7 @@ type browserLink struct {
 	once     sync.Once
 }
 
-func (w *WebRTC) newLink(_ Role, c *conn, p *progress) (link, error) {
+func (w *WebRTC) newLink(_ Role, c *conn, p *progress, _ *policy) (link, error) {
 	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(webrtc.SettingEngine{})).NewPeerConnection(pionConfig(&w.cfg))
 	if err != nil {
 		return nil, err
@@ -249,6 +250,9 @@ func (l *browserLink) shut() {
 		l.onChannel.Release()
 	})
 }
+
+// addresses: a browser tells nobody.
+func (*WebRTC) addresses() ([]netip.Prefix, []netip.Addr) { return nil, nil }
 
 // The browser resolves the names that browsers hide addresses behind.
 func resolvesNames(*Config) bool { return true }

@@ -66,7 +66,7 @@ type pionLink struct {
 	refused  int           // channels of the other end
 }
 
-func (w *WebRTC) newLink(role Role, c *conn, p *progress) (link, error) {
+func (w *WebRTC) newLink(role Role, c *conn, p *progress, to *policy) (link, error) {
 	var se webrtc.SettingEngine
 	se.LoggerFactory = loggerFactory{w.cfg.Logger}
 	se.DetachDataChannels()
@@ -76,6 +76,7 @@ func (w *WebRTC) newLink(role Role, c *conn, p *progress) (link, error) {
 	}
 	se.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	se.DisableActiveTCP(true)
+	se.SetRemoteIPFilter(to.filter)
 	se.SetIncludeLoopbackCandidate(w.cfg.Loopback)
 	if w.cfg.Interface != nil {
 		se.SetInterfaceFilter(w.cfg.Interface)

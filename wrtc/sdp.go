@@ -74,6 +74,7 @@ func checkSDP(kind SignalKind, sdp string, maxBytes int, skip func(candidate) st
 				if err != nil || skip(c) != "" {
 					continue
 				}
+				line = "a=" + c.line
 			case "end-of-candidates":
 				d.end = true
 			case "fingerprint":

@@ -1,7 +1,11 @@
 package wrtc
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -52,13 +56,13 @@ func TestCheckSDP(t *testing.T) {
 		if c.name == "many candidates" { // the negotiation's limit: TestHostileSignals
 			continue
 		}
-		_, err := checkSDP(Offer, c.sdp, defaultMaxSDP, w.skip)
+		_, err := checkSDP(Offer, c.sdp, defaultMaxSDP, w.policy().skip)
 		var se *SignalError
 		if !errors.As(err, &se) || se.Kind != Offer || !strings.Contains(se.Problem, c.problem) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.problem)
 		}
 	}
-	if _, err := checkSDP(Answer, goodSDP, defaultMaxSDP, w.skip); err == nil {
+	if _, err := checkSDP(Answer, goodSDP, defaultMaxSDP, w.policy().skip); err == nil {
 		t.Error("an answer with actpass was accepted")
 	}
 	for _, s := range []string{
@@ -68,7 +72,7 @@ func TestCheckSDP(t *testing.T) {
 		goodSDP + "a=fingerprint:SHA-256 " + strings.ToLower(goodFingerprint) + "\r\n", // the same again
 		goodSDP + "a=something-new:yes\r\n",
 	} {
-		d, err := checkSDP(Offer, s, defaultMaxSDP, w.skip)
+		d, err := checkSDP(Offer, s, defaultMaxSDP, w.policy().skip)
 		if err != nil {
 			t.Errorf("%v in %q", err, s)
 			continue
@@ -85,7 +89,7 @@ func TestCheckSDP(t *testing.T) {
 // Candidates that are not to be tried are taken out of a description, and count.
 func TestCheckSDPTakesOutCandidates(t *testing.T) {
 	w := newWebRTC(t, nil)
-	d, err := checkSDP(Offer, goodSDP+"a=candidate:2 1 udp 1 127.0.0.1 22 typ host\r\na=candidate:rubbish\r\na=end-of-candidates\r\n", defaultMaxSDP, w.skip)
+	d, err := checkSDP(Offer, goodSDP+"a=candidate:2 1 udp 1 127.0.0.1 22 typ host\r\na=candidate:rubbish\r\na=end-of-candidates\r\n", defaultMaxSDP, w.policy().skip)
 	check(t, err)
 	if d.candidates != 3 || strings.Contains(d.sdp, "127.0.0.1 22") || strings.Contains(d.sdp, "rubbish") || !strings.Contains(d.sdp, "192.0.2.1") {
 		t.Errorf("%+v", d)
@@ -122,7 +126,7 @@ func TestCandidates(t *testing.T) {
 			t.Errorf("%q: %v", c.line, err)
 			continue
 		}
-		if why := c.w.skip(parsed); (why == "") != (c.why == "") || !strings.Contains(why, c.why) {
+		if why := c.w.policy().skip(parsed); (why == "") != (c.why == "") || !strings.Contains(why, c.why) {
 			t.Errorf("%q: skipped because %q, want %q", c.line, why, c.why)
 		}
 	}
@@ -157,24 +161,64 @@ func FuzzSignal(f *testing.F) {
 		f.Add(line)
 	}
 	f.Add("candidate:1 1 udp 1 fe80::1%eth0 1 typ host")
+	for _, text := range signalTexts(f) {
+		f.Add(text)
+	}
 	w, err := New(nil)
 	check(f, err)
+	to := w.policy()
 	f.Fuzz(func(t *testing.T, s string) {
 		if c, err := parseCandidate(s); err == nil {
-			_ = w.skip(c)
+			_ = to.skip(c)
 		}
 		for _, kind := range []SignalKind{Offer, Answer} {
-			d, err := checkSDP(kind, s, defaultMaxSDP, w.skip)
+			d, err := checkSDP(kind, s, defaultMaxSDP, to.skip)
 			if err != nil {
 				if se := (*SignalError)(nil); !errors.As(err, &se) {
 					t.Fatalf("untyped error %v", err)
 				}
 				continue
 			}
-			again, err := checkSDP(kind, d.sdp, len(d.sdp), w.skip)
+			again, err := checkSDP(kind, d.sdp, len(d.sdp), to.skip)
 			if err != nil || again.sdp != d.sdp || again.fingerprint != d.fingerprint || !utf8.ValidString(d.sdp) {
 				t.Fatalf("second pass: %v\n%q\n%+v", err, d.sdp, again)
 			}
 		}
 	})
+}
+
+// signalTexts are what an attacker varies: descriptions and candidates that are right, wrong, and those of other implementations.
+func signalTexts(f *testing.F) []string {
+	texts := []string{goodSDP, swap("actpass", "active"), swap("a=mid:0\r\n", "")}
+	files, err := filepath.Glob("testdata/*.json")
+	check(f, err)
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		check(f, err)
+		for d := json.NewDecoder(bytes.NewReader(data)); d.More(); {
+			var v any
+			check(f, d.Decode(&v))
+			texts = append(texts, longStrings(v)...)
+		}
+	}
+	return append(texts, "candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host", "candidate:2 1 udp 2130706431 10.0.0.1 5000 typ host", "candidate:3 1 udp 1 127.0.0.1 53 typ host")
+}
+
+// longStrings are the descriptions and candidates somewhere in a JSON document.
+func longStrings(v any) (list []string) {
+	switch v := v.(type) {
+	case string:
+		if strings.HasPrefix(v, "v=0") || strings.HasPrefix(v, "candidate:") {
+			list = append(list, v)
+		}
+	case []any:
+		for _, x := range v {
+			list = append(list, longStrings(x)...)
+		}
+	case map[string]any:
+		for _, x := range v {
+			list = append(list, longStrings(x)...)
+		}
+	}
+	return list
 }

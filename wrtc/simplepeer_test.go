@@ -274,7 +274,7 @@ func offers(t *testing.T, l *lab, s Signaler, channels ...*webrtc.DataChannelIni
 	t.Helper()
 	w := dialects["simple-peer"](l.a)
 	c := newConn(&w.cfg, w.dialect)
-	made, err := w.newLink(Offerer, c, &progress{wake: make(chan struct{}, 1)})
+	made, err := w.newLink(Offerer, c, &progress{wake: make(chan struct{}, 1)}, w.policy())
 	check(t, err)
 	x := made.(*pionLink)
 	c.link = x

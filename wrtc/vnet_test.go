@@ -4,6 +4,7 @@ package wrtc
 
 import (
 	"fmt"
+	"net/netip"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -40,6 +41,7 @@ func newLab(t *testing.T, delay time.Duration, cfg *Config) *lab {
 		check(t, err)
 		check(t, l.router.AddNet(host))
 		*w = newWebRTC(t, cfg)
+		(*w).host = lanHost(i + 1)
 		(*w).hook = func(se *webrtc.SettingEngine) {
 			se.SetNet(host)
 			// pion would close by itself, holding a lock while it waits for time to pass, and in a bubble time
@@ -50,6 +52,11 @@ func newLab(t *testing.T, delay time.Duration, cfg *Config) *lab {
 	}
 	check(t, l.router.Start())
 	return l
+}
+
+// lanHost is a machine with the address 10.0.0.n only.
+func lanHost(n int) func() ([]netip.Prefix, []netip.Addr) {
+	return hostWith(fmt.Sprintf("10.0.0.%d/24", n))
 }
 
 func (l *lab) close(t *testing.T) { check(t, l.router.Stop()) }

@@ -20,8 +20,16 @@
 //
 // # What it does not do
 //
-// No media, no ICE restart, no half-close (the mux above has one), no policy about which remote addresses may be
-// contacted beyond those that cannot be a peer's (see [Config.MaxCandidates]).
+// No media, no ICE restart, no half-close (the mux above has one).
+//
+// # Whom the other end makes us send to
+//
+// The other end is a stranger, and ICE sends packets to every address that it names. So these are not used, wherever they come from: link-local,
+// multicast, broadcast, unspecified and reserved addresses, loopback without [Config.Loopback], private ones (RFC 1918, RFC 6598, RFC 4193) of a family in
+// which this machine has no private address, or [Config.RefusePrivate] is set, and names, but those of mDNS with [Config.MDNS]. No name is ever looked up in the
+// DNS. An IPv6 address that stands for an IPv4 one (NAT64, 6to4) is judged as that. What is left gets at most 8 checks of some 100 bytes from each of our addresses, until
+// [Config.OpenTimeout]; see [Config.MaxCandidates] for how many that are. A browser has its own view of checks that arrive, and does not say what
+// addresses it has: there private ones are used unless RefusePrivate is set.
 //
 // # Version 1
 //
@@ -159,6 +167,14 @@ type Config struct {
 	// Loopback gathers loopback addresses too and accepts the other end's. Needed when both ends are on one machine that has
 	// no other address, refused otherwise: nobody far away should make us send to our own services. No effect on gathering in a browser.
 	Loopback bool
+	// RelayOnly uses nothing but TURN servers, of which ICEServers must have one: the other end sees their addresses and none of ours.
+	RelayOnly bool
+	// HideHosts tells the other end none of this machine's own addresses, only what STUN and TURN servers see. They are still used: who is
+	// in the same network, or has no NAT in between, sees where our checks come from. Without servers the other end must be reachable by itself.
+	HideHosts bool
+	// RefusePrivate neither uses the other end's private addresses nor tells ours: for nodes that share a network with what strangers should not
+	// make them send to. Peers in one private network then meet through its outer address, if at all.
+	RefusePrivate bool
 	// Interface, when not nil, says by name which network interfaces to gather from. No effect in a browser.
 	Interface func(name string) bool
 	// Logger receives our messages and pion's. Default: silent.
@@ -173,8 +189,8 @@ type Config struct {
 	// MaxSDP is the largest description accepted, in bytes. Default 12288.
 	MaxSDP int
 	// MaxCandidates is the number of candidates accepted from the other end, those inside its description included, and the number
-	// sent to it. Candidates that do not parse or that cannot be a peer (no unicast address, port 0, a transport
-	// other than UDP, loopback without Loopback, a name without MDNS) are skipped but count. Default 64.
+	// sent to it. Candidates that do not parse or that are not used (port 0, a transport other than UDP, and what the package documentation
+	// says) are skipped but count. Default 64.
 	MaxCandidates int
 }
 
@@ -248,7 +264,8 @@ func (c *Config) withDefaults() (Config, error) {
 type WebRTC struct {
 	cfg     Config // immutable after New
 	dialect dialect
-	hook    hook // tests only
+	hook    hook                                  // tests only
+	host    func() ([]netip.Prefix, []netip.Addr) // tests only: the machine's addresses
 }
 
 // New checks the configuration and makes the transport. Nothing is started.
