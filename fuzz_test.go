@@ -2,6 +2,10 @@ package exchange_test
 
 import (
 	"context"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/peer-exchange/exchange/internal/memnet"
@@ -16,6 +20,10 @@ func FuzzPreamble(f *testing.F) {
 	f.Add([]byte(pxp.Magic2 + "\x00\x20" + "0123456789abcdef0123456789abcdef"))
 	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"))
 	f.Add([]byte{})
+	for _, b := range recordedBytes(f) {
+		f.Add(b)
+		f.Add(append([]byte(pxp.Magic2), b...))
+	}
 	ex := newExchange(nil)
 	f.Cleanup(func() { ex.Close() })
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -40,4 +48,29 @@ func FuzzPreamble(f *testing.F) {
 			t.Error("somebody was admitted")
 		}
 	})
+}
+
+// recordedBytes are the handshakes of the vectors, and the streams that two
+// originals sent.
+func recordedBytes(f *testing.F) (list [][]byte) {
+	f.Helper()
+	files, err := filepath.Glob("spec/vectors/v1/*.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range append(files, "spec/vectors/noise.json") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`"([0-9a-f]{80,})"`).FindAllSubmatch(text, -1) {
+			if b, err := hex.DecodeString(string(m[1])); err == nil {
+				list = append(list, b)
+			}
+		}
+	}
+	if len(list) < 10 {
+		f.Fatalf("only %d recordings in the vectors", len(list))
+	}
+	return list
 }

@@ -87,3 +87,38 @@ func testNames(t *testing.T) map[string]bool {
 	}
 	return names
 }
+
+// fuzz/README.md has a row for each fuzz target, and for nothing else.
+func TestFuzzTargets(t *testing.T) {
+	text, err := os.ReadFile("fuzz/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := make(map[string]bool)
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z0-9./]+)` \\| (Fuzz[A-Za-z0-9]+) \\|").FindAllStringSubmatch(string(text), -1) {
+		said[m[1]+" "+m[2]] = true
+	}
+	err = filepath.WalkDir(".", func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git") {
+			return filepath.SkipDir
+		}
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		src, err := os.ReadFile(path)
+		for _, m := range regexp.MustCompile(`(?m)^func (Fuzz[A-Za-z0-9]+)\(f \*testing\.F\)`).FindAllStringSubmatch(string(src), -1) {
+			row := filepath.ToSlash(filepath.Dir(path)) + " " + m[1]
+			if !said[row] {
+				t.Errorf("fuzz/README.md has no row for %s", row)
+			}
+			delete(said, row)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for row := range said {
+		t.Errorf("fuzz/README.md has a row for %s, which does not exist", row)
+	}
+}
