@@ -14,8 +14,8 @@ type Limits struct {
 	HandshakeTime time.Duration // from the first byte to hello; 10 s
 	RequestTime   time.Duration // a request on the control stream until its answer; 10 s
 	UpgradeTime   time.Duration // from offer to open channel; 15 s
-	KeepAlive     time.Duration // a peer silent for this long is pinged; 15 s
-	DeadAfter     time.Duration // a peer silent for this long is gone; 45 s
+	KeepAlive     time.Duration // a peer of version 2 silent for this long is pinged; 15 s
+	DeadAfter     time.Duration // a peer of version 2 silent for this long is gone; 45 s. Version 1 has no ping: its silence ends nothing
 
 	Unauthenticated           int // connections before hello at once; 128
 	UnauthenticatedPerAddress int // of them from one IPv4 address or IPv6 /64; 8
@@ -44,7 +44,7 @@ type Limits struct {
 	StreamBacklog    int // streams of one name waiting for Accept; 128
 	StreamWindow     int // bytes in flight or unread, per stream; 16 MiB
 	SessionBytes     int // the same per session, at least 512 KiB for each of Streams; 48 MiB
-	ExchangeBytes    int // the same per exchange, at least 256 KiB for each stream; 256 MiB
+	ExchangeBytes    int // the same per exchange, at least 256 KiB for each stream; half is set aside for Peers in equal parts of 256 KiB; 256 MiB
 }
 
 // DefaultLimits returns what zero fields of Limits stand for.

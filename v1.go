@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -85,6 +86,12 @@ func (ex *Exchange) open1(ctx context.Context, carrier net.Conn, o opening) (*se
 	s.version = v1.Version
 	s.control.quiet = true
 	return s, nil
+}
+
+// expects1 says whether a stream of that name can come to be in a session of
+// version 1.
+func (ex *Exchange) expects1(name string) bool {
+	return name == pxp.ControlStream || name == v1.DataStream(ex.network) || strings.HasPrefix(name, "relay:")
 }
 
 // info1 says how we can be met. Never null, not even when nobody shall meet us:

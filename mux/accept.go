@@ -54,10 +54,19 @@ func (s *session) admit(id uint32) error {
 	if err != nil {
 		return err
 	}
-	if !ok || s.opened[theirs] >= s.maxTheirs() || s.handed >= s.backlog || !s.budget.begin() {
+	reason := ""
+	switch {
+	case !ok:
+		reason = LimitStreamRate
+	case s.opened[theirs] >= s.maxTheirs() || s.handed >= s.backlog:
+		reason = "streams open"
+	case !s.budget.begin():
+		reason = LimitBudgetBytes
+	}
+	if reason != "" {
 		s.late += Window // what the peer may send before it knows
 		s.sendControl(nil, header{kind: frameWindow, flags: flagRST, id: id}, true)
-		s.cfg.Logger.Debug("mux: stream refused", "stream", id)
+		s.refused(reason)
 		return nil
 	}
 	st := newStream(s)

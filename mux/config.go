@@ -44,7 +44,8 @@ type Config struct {
 	// those who have not proved anything cannot use up what peers need.
 	Probation int
 
-	// Budget is shared with other sessions and bounds the bytes buffered for all of them. Nil is no such bound.
+	// Budget is shared with other sessions and bounds the bytes buffered for all of them. Nil is no such bound. A stream of the
+	// peer that it has no room for is reset, and Logger is told so at level warning.
 	Budget *Budget
 
 	// StreamsPerSecond and StreamBurst bound how fast the peer may open streams: that many a second after a burst;
@@ -61,6 +62,10 @@ type Config struct {
 	// session ends. Defaults 4 MiB, at least [Window], and 30 s.
 	UnreadBytes   int
 	UnreadTimeout time.Duration
+
+	// Expect, if not nil, is for [Multiplex]: whether this side may yet open a stream of that name. What the peer opens under
+	// another name before we do is dropped at once. It is called with locks held: it must not wait, or call the session.
+	Expect func(name string) bool
 
 	// LocalAddr and RemoteAddr are what streams say that their addresses are; default the carrier's.
 	LocalAddr, RemoteAddr net.Addr

@@ -3,6 +3,7 @@ package mux
 import (
 	"bufio"
 	"context"
+	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -45,9 +46,10 @@ type core struct {
 	room  sync.Cond // Open waits for it
 
 	spare     chunkPool
-	probation bool    // see Admit
-	budget    *Budget // nil on probation
-	growth    int     // bytes that streams may hold in addition to those promised
+	probation bool   // see Admit
+	told      string // of what limit refused last spoke
+	budget    share  // without a budget on probation
+	growth    int    // bytes that streams may hold in addition to those promised
 	promised  int
 	buffered  int
 	bytesIn   uint64
@@ -72,7 +74,7 @@ func (c *core) init(carrier net.Conn, cfg *Config, endAll func(error)) (err erro
 	}
 	c.growth = c.cfg.SessionBytes - 2*c.cfg.MaxStreams*Window
 	if c.probation = c.cfg.Probation > 0; !c.probation {
-		c.budget = c.cfg.Budget
+		c.budget.budget = c.cfg.Budget
 	}
 	return nil
 }
@@ -143,9 +145,18 @@ func (c *core) reserve(ctx context.Context, hasRoom func() (bool, error)) error 
 	}
 }
 
-// overBudget is why Open fails when the budget has no room for a stream.
-func (c *core) overBudget() error {
-	return &LimitError{LimitBudgetBytes, c.cfg.Budget.Used() + Window, c.cfg.Budget.Limit()}
+// refused tells the operator that a stream of the peer was refused, since the peer is not told why: once for each limit in a
+// row, and no more than that, because the peer decides how often it happens.
+func (c *core) refused(limit string) {
+	if c.told == limit {
+		return
+	}
+	c.told = limit
+	level := slog.LevelDebug
+	if limit == LimitBudgetBytes {
+		level = slog.LevelWarn // it is not of this peer's making
+	}
+	c.cfg.Logger.Log(context.Background(), level, "mux: stream refused", "limit", limit, "peer", c.cfg.RemoteAddr)
 }
 
 // countTheirs counts a stream that the peer opens and reports whether the rate allows it. It fails when the peer goes on

@@ -193,7 +193,7 @@ func TestWindowOfSlowReader(t *testing.T) {
 func TestBudget(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		const limit = 8 << 20
-		budget := mux.NewBudget(limit)
+		budget := mux.NewBudget(limit, 0)
 		cfg := &mux.Config{Budget: budget}
 		one, two := slowPair(t, nil, cfg), slowPair(t, nil, cfg)
 		a, b := open(t, one.client, one.server)
@@ -375,7 +375,7 @@ func TestBudgetAfterHalfAFrame(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			bubble.Run(t, func(t *testing.T) {
-				budget := mux.NewBudget(10 << 20)
+				budget := mux.NewBudget(10<<20, 0)
 				s, peer := serveRaw(t, &mux.Config{Budget: budget})
 				peer.send(opening(1), frame(data, 0, 1, 1000, make([]byte, 500)...))
 				st, err := s.Accept(t.Context())

@@ -24,8 +24,9 @@ const (
 //   - Open sends nothing at all, and nothing goes out before the first Write (also one of no bytes), CloseWrite, Close
 //     or Reset. It fails with a [*NameError] while the name is in use: by a stream that is not closed, or by one closed
 //     less than a minute ago that the peer has never written to. What the peer sends on a name before we open it waits
-//     for us, for [Config.NameTimeout], as much as [Window] holds on as many streams as [Config.MaxStreams]; beyond
-//     that it is lost, as it is with the original from the beginning.
+//     for us, for [Config.NameTimeout], on at most 16 streams that together hold one [Window]: when that is full, the
+//     carrier is not read until we open one or its time is over. More streams, and those that [Config.Expect] rules
+//     out, are lost, as all are with the original.
 //   - Frames of all streams are sent in the order of the Writes. None overtakes, because peers rely on that.
 //   - There is no flow control. A stream that holds [Config.UnreadBytes], or less when [Config.SessionBytes] or
 //     [Config.Budget] have no more to give, stops the reading of the carrier: the session's other streams wait too. When

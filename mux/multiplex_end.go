@@ -2,7 +2,6 @@ package mux
 
 import (
 	"errors"
-	"slices"
 )
 
 // endIfDone ends st when both channels have come to their end and the peer's has been answered.
@@ -108,7 +107,7 @@ func (st *shared) expire() {
 
 // abandon forgets a stream that nobody has claimed.
 func (s *multiplex) abandon(st *shared) {
-	s.unclaimed = slices.DeleteFunc(s.unclaimed, func(other *shared) bool { return other == st })
+	s.leaveLobby(st)
 	s.cfg.Logger.Debug("mux: stream dropped", "name", st.name)
 	st.closed = true
 	s.drop(st)

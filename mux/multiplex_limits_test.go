@@ -135,7 +135,7 @@ func TestMultiplexTooManyUnclaimed(t *testing.T) {
 		}
 		peer.send(m(20, mOpen, "x"), m(20, mData, "expected"))
 		mustReadText(t, st, "expected")
-		if st := s.Stats(); st.Streams != 4 || st.Promised != 4*mux.Window || st.Buffered != 3*4 {
+		if st := s.Stats(); st.Streams != 4 || st.Promised != 2*mux.Window || st.Buffered != 3*4 {
 			t.Errorf("%+v", st)
 		}
 		time.Sleep(10 * time.Second)
@@ -143,6 +143,62 @@ func TestMultiplexTooManyUnclaimed(t *testing.T) {
 		if st := s.Stats(); st.Streams != 1 || st.Promised != mux.Window || st.Buffered != 0 {
 			t.Errorf("%+v", st)
 		}
+	})
+}
+
+// However many streams a session may have, few wait, and all of them share one window, the budget's too.
+func TestMultiplexLobby(t *testing.T) {
+	budget := mux.NewBudget(3*mux.Window, 0)
+	inMultiplexBubble(t, &mux.Config{Budget: budget}, func(t *testing.T, s mux.Session, peer *rawPeer) {
+		st := mustOpen(t, s, "x")
+		peer.send(m(99, mOpen, "x"))
+		for i := range int32(60) {
+			peer.send(m(i, mOpen, fmt.Sprint("n", i)))
+		}
+		for i := range int32(9) {
+			peer.send(m(i, mData, strings.Repeat("d", 32<<10)))
+		}
+		peer.send(m(20, mData, "dropped"), m(99, mData, "behind"))
+		time.Sleep(5 * time.Second)
+		if st := s.Stats(); st.Streams != 17 || st.Buffered != mux.Window || st.Promised != 2*mux.Window || budget.Used() != 2*mux.Window {
+			t.Errorf("%+v, %d of the budget", st, budget.Used())
+		}
+		// What one frees the others may have. The ninth had waited for it.
+		if _, err := mustOpen(t, s, "n3").Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if st := s.Stats(); st.Buffered != 9*32<<10-1+len("behind") || budget.Used() != 3*mux.Window {
+			t.Errorf("%+v, %d of the budget", st, budget.Used())
+		}
+		var e *mux.LimitError
+		if _, err := s.Open(t.Context(), "n4"); !errors.As(err, &e) || e.Limit != mux.LimitBudgetBytes {
+			t.Errorf("claimed without room: %v", err)
+		}
+		mustReadText(t, st, "behind")
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if st := s.Stats(); st.Streams != 2 || st.Promised != 2*mux.Window {
+			t.Errorf("%+v", st)
+		}
+	})
+	if budget.Used() != 0 {
+		t.Errorf("%d of the budget left", budget.Used())
+	}
+}
+
+// What is opened under a name that nobody will open here is dropped with its data.
+func TestMultiplexExpect(t *testing.T) {
+	cfg := &mux.Config{Expect: func(name string) bool { return name == "late" }}
+	inMultiplexBubble(t, cfg, func(t *testing.T, s mux.Session, peer *rawPeer) {
+		st := mustOpen(t, s, "x") // what is open needs no leave
+		peer.send(m(0, mOpen, "other"), m(0, mData, strings.Repeat("o", 1<<20)), m(1, mOpen, "late"), m(1, mData, "kept"),
+			m(2, mOpen, "x"), m(2, mData, "goes on"))
+		mustReadText(t, st, "goes on")
+		if st := s.Stats(); st.Streams != 2 || st.Buffered != 4 {
+			t.Errorf("%+v", st)
+		}
+		mustReadText(t, mustOpen(t, s, "late"), "kept")
 	})
 }
 
@@ -227,7 +283,7 @@ func TestMultiplexOpenWaits(t *testing.T) {
 }
 
 func TestMultiplexBudget(t *testing.T) {
-	budget := mux.NewBudget(4 * mux.Window)
+	budget := mux.NewBudget(4*mux.Window, 0)
 	inMultiplexBubble(t, &mux.Config{Budget: budget}, func(t *testing.T, s mux.Session, peer *rawPeer) {
 		st := mustOpen(t, s, "x")
 		peer.send(m(0, mOpen, "x"), m(0, mData, strings.Repeat("u", 8*mux.Window)))
@@ -246,7 +302,7 @@ func TestMultiplexBudget(t *testing.T) {
 		}
 		peer.send(m(1, mOpen, "1"), m(2, mOpen, "2"), m(3, mOpen, "3"))
 		synctest.Wait()
-		if budget.Used() != 4*mux.Window || s.Stats().Streams != 4 {
+		if budget.Used() != 3*mux.Window || s.Stats().Streams != 5 {
 			t.Errorf("%d of the budget, %+v", budget.Used(), s.Stats())
 		}
 	})
@@ -377,7 +433,7 @@ func TestMultiplexConfig(t *testing.T) {
 
 // Who is on probation gets little, and takes nothing from the budget.
 func TestMultiplexProbation(t *testing.T) {
-	budget := mux.NewBudget(8 * mux.Window)
+	budget := mux.NewBudget(8*mux.Window, 0)
 	cfg := &mux.Config{Probation: 2, Budget: budget}
 	inMultiplexBubble(t, cfg, func(t *testing.T, s mux.Session, peer *rawPeer) {
 		hello := mustOpen(t, s, "pxp")
@@ -390,12 +446,12 @@ func TestMultiplexProbation(t *testing.T) {
 		mustOpen(t, s, "closed").Close() // promises nothing any more
 		s.Admit()
 		s.Admit()
-		if budget.Used() != 3*mux.Window {
+		if budget.Used() != 2*mux.Window {
 			t.Errorf("%d of the budget", budget.Used())
 		}
 		peer.send(m(3, mOpen, "3"), m(0, mData, strings.Repeat("d", 2*mux.Window)))
 		time.Sleep(time.Second)
-		if st := s.Stats(); st.Buffered != 2*mux.Window || budget.Used() != 5*mux.Window {
+		if st := s.Stats(); st.Buffered != 2*mux.Window || budget.Used() != 3*mux.Window {
 			t.Errorf("%+v, %d of the budget", st, budget.Used())
 		}
 	})

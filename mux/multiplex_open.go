@@ -25,13 +25,15 @@ func (s *multiplex) Open(ctx context.Context, name string) (Stream, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !s.budget.begin() {
+		return nil, s.cfg.Budget.over()
+	}
 	st := s.claim(name)
 	if st == nil {
-		if !s.budget.begin() {
-			return nil, s.overBudget()
-		}
 		st = s.begin(name)
 	}
+	st.promise = Window
+	s.promised += Window
 	st.claimed = true
 	st.channel = s.next
 	s.next++
@@ -47,12 +49,11 @@ func (s *multiplex) Open(ctx context.Context, name string) (Stream, error) {
 	return st, nil
 }
 
-// begin makes a stream, for whose first Window the caller has asked the budget.
+// begin makes a stream, to which nothing is promised yet.
 func (s *multiplex) begin(name string) *shared {
-	st := &shared{session: s, promise: Window}
+	st := &shared{session: s}
 	st.init(&s.core)
 	st.name = name
-	s.promised += Window
 	s.streams[st] = struct{}{}
 	return st
 }
@@ -64,12 +65,53 @@ func (s *multiplex) claim(name string) *shared {
 		return nil
 	}
 	st := s.unclaimed[i]
-	s.unclaimed = slices.Delete(s.unclaimed, i, i+1)
+	s.leaveLobby(st)
 	st.timer.Stop()
 	if s.full == st {
 		s.patience = time.Now().Add(s.cfg.UnreadTimeout)
 	}
 	return st
+}
+
+// maxUnclaimed is how many streams the peer may have opened that we have not. It is a step or two ahead of us, not more.
+const maxUnclaimed = 16
+
+// enterLobby reports whether there is room for one more unclaimed stream. Nobody told the peer that it may send anything on
+// those: all of a session share one window.
+func (s *multiplex) enterLobby() bool {
+	switch n := len(s.unclaimed); {
+	case n >= min(s.maxTheirs(), maxUnclaimed):
+		return false
+	case n == 0 && !s.budget.begin():
+		return false
+	case n == 0:
+		s.promised += Window
+	}
+	return true
+}
+
+// leaveLobby takes st from the unclaimed streams.
+func (s *multiplex) leaveLobby(st *shared) {
+	s.unclaimed = slices.DeleteFunc(s.unclaimed, func(other *shared) bool { return other == st })
+	if len(s.unclaimed) == 0 {
+		s.promised -= Window
+		s.budget.give(Window)
+	}
+	if s.full != nil { // it may have waited for this room
+		s.drained.Signal()
+	}
+}
+
+// room returns how many bytes more st may hold.
+func (st *shared) room() int {
+	if st.claimed {
+		return st.promise - st.buf.size
+	}
+	n := Window
+	for _, other := range st.session.unclaimed {
+		n -= other.buf.size
+	}
+	return n
 }
 
 // receiveOpen handles the peer's open: it is the other half of a stream of ours, or waits to become it, or is dropped.
@@ -87,7 +129,7 @@ func (s *multiplex) receiveOpen(channel int32, name string) error {
 			delete(s.names, name)
 		}
 	} else {
-		if checkName(name) != nil || !ok || len(s.unclaimed) >= s.maxTheirs() || !s.budget.begin() {
+		if checkName(name) != nil || !ok || s.cfg.Expect != nil && !s.cfg.Expect(name) || !s.enterLobby() {
 			s.cfg.Logger.Debug("mux: stream dropped", "name", name)
 			return nil
 		}
@@ -106,7 +148,7 @@ func (s *multiplex) Admit() {
 	defer s.mu.Unlock()
 	if s.probation {
 		s.probation = false
-		s.budget = s.cfg.Budget
+		s.budget.budget = s.cfg.Budget
 		s.budget.charge(s.promised)
 	}
 }

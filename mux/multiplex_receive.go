@@ -92,7 +92,7 @@ func readError(err error) error {
 func (s *multiplex) receiveData(st *shared, left int) (int, error) {
 	s.spare.tidy()
 	for left > 0 && s.waitForRoom(st) {
-		n, err := st.fill(min(left, st.promise-st.buf.size))
+		n, err := st.fill(min(left, st.room()))
 		left -= n
 		st.canRead.Broadcast()
 		s.settle(st) // if it ended in the middle
@@ -116,7 +116,7 @@ func (s *multiplex) waitForRoom(st *shared) bool {
 		switch {
 		case st == nil || st.closed || st.finIn || st.err != nil:
 			return false
-		case st.buf.size < st.promise:
+		case st.room() > 0:
 			return true
 		case !delayed && s.mayGrow(st) > 0:
 			delayed = true

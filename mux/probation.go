@@ -11,7 +11,7 @@ func (s *session) Admit() {
 		return
 	}
 	s.probation = false
-	s.budget = s.cfg.Budget
+	s.budget.budget = s.cfg.Budget
 	s.budget.charge(Window * (s.opened[ours] + s.opened[theirs])) // no window has grown yet
 }
 

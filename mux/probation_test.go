@@ -43,7 +43,7 @@ func TestProbation(t *testing.T) {
 	}
 	t.Run("streams", func(t *testing.T) {
 		bubble.Run(t, func(t *testing.T) {
-			budget := mux.NewBudget(10 * mux.Window)
+			budget := mux.NewBudget(10*mux.Window, 0)
 			guest, host := sessions(t, budget)
 			first, second := open(t, guest), open(t, guest)
 			if refused(first) || refused(second) {
