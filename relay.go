@@ -206,12 +206,13 @@ func (ex *Exchange) answerRelay(asker *Peer, m pxp.Relay) error {
 		ex.slots.remove(s)
 		return asker.s.control.answer(m.ID, err)
 	}
+	end = sync.OnceFunc(end)
 	// Bounded by Limits.Circuits, ended by Limits.CircuitTime and by either
 	// peer's leaving.
 	started := ex.spawn(func() {
 		defer end()
 		defer ex.slots.remove(s)
-		ex.circuit(asker, s, m)
+		ex.circuit(asker, s, m, end)
 	})
 	if !started {
 		end()
@@ -220,8 +221,9 @@ func (ex *Exchange) answerRelay(asker *Peer, m pxp.Relay) error {
 	return nil
 }
 
-// circuit asks the target, waits for both streams and splices them.
-func (ex *Exchange) circuit(asker *Peer, s *slot, m pxp.Relay) {
+// circuit asks the target, waits for both streams and splices them. It calls end
+// when the target has refused, so that who hears that may ask again.
+func (ex *Exchange) circuit(asker *Peer, s *slot, m pxp.Relay, end func()) {
 	ctx, cancel := ex.bound(context.Background(), "circuit", ex.limits.CircuitTime)
 	defer cancel()
 	target := s.target
@@ -236,6 +238,7 @@ func (ex *Exchange) circuit(asker *Peer, s *slot, m pxp.Relay) {
 	}()
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errUnreachable, err)
+		end()
 	}
 	if err := asker.s.control.answer(m.ID, err); err != nil {
 		asker.s.end(err)

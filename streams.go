@@ -17,8 +17,7 @@ func (s *session) acceptStreams(peer *Peer) {
 		if err != nil {
 			// The reader of the control stream may know better why.
 			select {
-			case <-s.control.ended:
-			case <-s.ctx.Done():
+			case <-s.ctx.Done(): // ended by the reader, among others
 			case <-time.After(peerLinger): // it reads at its own pace
 			}
 			s.end(lost(err))

@@ -403,7 +403,7 @@ func TestBudgetAfterHalfAFrame(t *testing.T) {
 // So does what streams were promised whose names had not all arrived when the carrier broke.
 func TestBudgetOfNamelessStreams(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
-		budget := mux.NewBudget(10 << 20)
+		budget := mux.NewBudget(10<<20, 0)
 		s, peer := serveRaw(t, &mux.Config{Budget: budget})
 		peer.send(dataFrame(syn, 1, []byte("\xffhalf")), frame(window, syn, 3, 0), frame(data, syn, 5, 100, []byte("\xffhalf a frame")...))
 		synctest.Wait()
