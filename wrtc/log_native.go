@@ -6,11 +6,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"regexp"
 
 	"github.com/pion/logging"
 )
 
-// loggerFactory gives pion's messages to slog, level by level (trace below Debug), with the scope as attribute.
+// loggerFactory gives pion's messages to slog, level by level (trace below Debug), with the scope as attribute and without passwords.
 type loggerFactory struct{ log *slog.Logger }
 
 func (f loggerFactory) NewLogger(scope string) logging.LeveledLogger {
@@ -26,8 +27,11 @@ func (l pionLogger) write(level slog.Level, msg string, args []any) {
 	if len(args) > 0 {
 		msg = fmt.Sprintf(msg, args...)
 	}
-	l.log.Log(context.Background(), level, msg)
+	l.log.Log(context.Background(), level, passwords.ReplaceAllString(msg, "${1}(hidden)"))
 }
+
+// passwords finds what pion says of a password: ice logs the other end's when an agent starts.
+var passwords = regexp.MustCompile(`(?i)((?:pwd|passwd|password|credential)["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"|[^\s,;)}]+)`)
 
 // levelTrace is below Debug: pion traces every packet.
 const levelTrace = slog.LevelDebug - 4
