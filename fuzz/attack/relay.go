@@ -81,6 +81,9 @@ func (r *peer) agree(ctx context.Context, n int) {
 		if err != nil {
 			return
 		}
+		if ping, ok := m.(pxp.Ping); ok && r.say(pxp.Res{ID: ping.ID}) != nil {
+			return
+		}
 		in, ok := m.(pxp.Incoming)
 		if !ok {
 			continue

@@ -97,12 +97,15 @@ func (r *peer) fill(n int) (bool, error) {
 	return true, r.send(dataFrame(0, dataID, make([]byte, n)))
 }
 
+// growingPeers are enough to use up all that windows may grow by, with places left for others.
+const growingPeers = 30
+
 // grow makes the target believe that the line is long, so that it enlarges the window of a stream which it reads well;
 // then reads nothing, so that the target, which echoes, does not read either, and sends all that it may.
 func grow(ctx context.Context, p *player) {
 	const growTime = 2 * time.Second
 	p.pong = 20 * time.Millisecond
-	p.lanes(hostilePeers, func(lane int) {
+	p.lanes(growingPeers, func(lane int) {
 		for ctx.Err() == nil {
 			r, err := p.join(ctx, lane)
 			if err != nil {

@@ -88,9 +88,9 @@ var table = []expected{
 	{name: "discovery/others", code: pxp.CodeUnknownToken},
 	{name: "discovery/introduce", code: pxp.CodeLimit},
 
-	{name: "relay/left", code: pxp.CodeLimit},
-	{name: "relay/idle", lasts: long, code: pxp.CodeLimit},
-	{name: "relay/bytes"},
+	{name: "relay/left", also: circuits},
+	{name: "relay/idle", lasts: long, also: circuits},
+	{name: "relay/bytes", also: relayed},
 	{name: "relay/self", code: pxp.CodeDuplicate},
 
 	{name: "names/agent"},
@@ -106,6 +106,23 @@ const hostilePeers = 4
 func promised(m most, windows int64) error {
 	if m.stats.PromisedBytes > windows*mux.Window {
 		return fmt.Errorf("%d bytes were promised, want %d windows at most", m.stats.PromisedBytes, windows)
+	}
+	return nil
+}
+
+// circuits checks that there were some, and no more than each pair of the attacker's peers and the honest one may have.
+func circuits(_ attack.Tally, m most) error {
+	peers := 2*hostilePeers + 1 // the attacker plays both ends
+	if n := m.stats.Circuits; n == 0 || n > peers*exchange.DefaultLimits().CircuitsPerPeer {
+		return fmt.Errorf("%d circuits", n)
+	}
+	return nil
+}
+
+// relayed checks that no circuit carried more than its limit.
+func relayed(_ attack.Tally, m most) error {
+	if most := exchange.DefaultLimits().CircuitBytes * int64(m.stats.CircuitsEnded); m.stats.RelayedBytes == 0 || m.stats.RelayedBytes > most {
+		return fmt.Errorf("%d bytes through %d circuits", m.stats.RelayedBytes, m.stats.CircuitsEnded)
 	}
 	return nil
 }

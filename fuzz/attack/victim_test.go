@@ -222,6 +222,8 @@ func (v *victim) attacked(a attack.Attack, rate int, lasts time.Duration) (attac
 		v.Maintain(1)
 	}
 	time.Sleep(5 * time.Second)
+	end := v.Stats()
+	seen.stats.CircuitsEnded, seen.stats.RelayedBytes = end.CircuitsEnded, end.RelayedBytes
 	after := v.held()
 	if after != before {
 		v.t.Errorf("5 s after the attack there is %+v, before it was %+v", after, before)
