@@ -43,11 +43,11 @@ func TestConnOfGonePeer(t *testing.T) {
 					t.Fatal(err)
 				}
 				blocked := make(chan error, 1)
-				s, err := y.Peer().OpenStream(context.Background(), "s")
-				if err != nil {
+				if _, err := b.Listen("s"); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := b.Listen("s"); err != nil {
+				s, err := y.Peer().OpenStream(context.Background(), "s")
+				if err != nil {
 					t.Fatal(err)
 				}
 				go func() {
