@@ -48,7 +48,11 @@ func newPlayer(target Target, perSecond int) *player {
 
 // next waits for the turn of the next action. It reports false when the attack is over.
 func (p *player) next(ctx context.Context) bool {
-	if p.limit.Wait(ctx) != nil || ctx.Err() != nil {
+	if p.limit.Wait(ctx) != nil {
+		<-ctx.Done() // it fails when the turn would come too late
+		return false
+	}
+	if ctx.Err() != nil {
 		return false
 	}
 	p.count(func(t *Tally) { t.Actions++ })
