@@ -47,6 +47,7 @@ type Exchange struct {
 	log            *slog.Logger
 	events         *events
 	gate           *gate
+	refusals       *refusals
 	slots          *slots    // candidate tokens and circuits through us
 	meetings       *meetings // circuits that we are the target of
 	conns          *Listener // data streams
@@ -102,6 +103,7 @@ func New(network string, config *Config) (*Exchange, error) {
 		budget:         mux.NewBudget(int64(cfg.Limits.ExchangeBytes), cfg.Limits.Peers),
 		log:            cfg.Logger,
 		events:         newEvents(cfg.OnEvent),
+		refusals:       newRefusals(),
 		gate:           newGate(cfg.Limits.Unauthenticated, cfg.Limits.UnauthenticatedPerAddress),
 		slots:          newSlots(),
 		meetings:       newMeetings(cfg.Limits.Meetings, cfg.Limits.MeetingsPerPeer),
@@ -329,7 +331,8 @@ func (s *session) cause(ctx context.Context, err error) error {
 // l fails or the exchange is closed; it closes l. Their data streams go to
 // [Exchange.Listener]. It returns [ErrClosed] after Close or Shutdown, else
 // what l returned. Connections that do not get as far as hello are bounded
-// by Limits.Unauthenticated and cost no more than a log line.
+// by Limits.Unauthenticated and cost no more than a log line, of which there are a
+// few a second at most.
 func (ex *Exchange) Serve(l net.Listener) error {
 	defer l.Close()
 	if !ex.addSocket(l) {
@@ -364,7 +367,7 @@ func (ex *Exchange) Serve(l net.Listener) error {
 func (ex *Exchange) serve(socket net.Conn) {
 	conn, err := ex.Accept(ex.ctx, socket)
 	if err != nil {
-		ex.log.Info("incoming connection not admitted", "from", socket.RemoteAddr(), "error", err)
+		ex.refusals.log(ex, socket.RemoteAddr(), err)
 		return
 	}
 	ex.Deliver(conn)
