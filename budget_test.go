@@ -40,7 +40,7 @@ func TestBudgetAfterCalls(t *testing.T) {
 		a := newWorld(t).node()
 		for range 3 {
 			near, far := memnet.Pipe()
-			failed := make(chan error)
+			failed := make(chan error, 1)
 			go func() { // ended by the bye
 				_, err := a.Connect(context.Background(), near)
 				failed <- err
@@ -50,8 +50,14 @@ func TestBudgetAfterCalls(t *testing.T) {
 			if _, err := data.Write([]byte("nobody will read this")); err != nil {
 				t.Fatal(err)
 			}
-			r.send(pxp.Bye{Code: pxp.CodeRefused})
-			r.send(pxp.Ping{ID: 1})
+			both, err := pxp.Append(nil, pxp.Bye{Code: pxp.CodeRefused})
+			if err == nil {
+				both, err = pxp.Append(both, pxp.Ping{ID: 1})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.sendBytes(both) // at once: it is over when the first is read
 			if err := <-failed; !errors.Is(err, exchange.ErrRefused) {
 				t.Errorf("Connect: %v, want ErrRefused", err)
 			}
