@@ -68,14 +68,20 @@ func (r *raw1) line() string {
 	return strings.TrimSpace(l)
 }
 
-// raw1Join makes a hand-played peer of version 1 of n.
-func raw1Join(t *testing.T, n *node) *raw1 {
+// raw1Door is a hand-played dialer at n's door that has not said hello.
+func raw1Door(t *testing.T, n *node) *raw1 {
 	t.Helper()
 	c, err := n.door.Dial(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := raw1On(t, c)
+	return raw1On(t, c)
+}
+
+// raw1Join makes a hand-played peer of version 1 of n.
+func raw1Join(t *testing.T, n *node) *raw1 {
+	t.Helper()
+	r := raw1Door(t, n)
 	r.hello()
 	r.line()
 	if _, err := r.mux.Open(context.Background(), "data:test"); err != nil {
@@ -262,11 +268,7 @@ func TestDialVersion1Only(t *testing.T) {
 func TestVersion1TellsStrangersNothing(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		w := newWorld(t)
-		c, err := w.node().door.Dial(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := raw1On(t, c)
+		r := raw1Door(t, w.node())
 		_ = r.say(`["hello","0",[1,{"pxp":true,"relay":true,"webrtc":true},["elsewhere"]]]`)
 		if l := r.line(); !strings.HasSuffix(l, ",[]]]") || strings.Contains(l, "test") {
 			t.Errorf("a stranger got %q", l)
@@ -281,11 +283,7 @@ func TestVersion1NodeIsNobodyElse(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		w := newWorld(t)
 		n := w.node()
-		c, err := n.door.Dial(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := raw1On(t, c)
+		r := raw1Door(t, n)
 		r.hello()
 		info, _, _ := strings.Cut(strings.TrimPrefix(r.line(), `["hello","0",[1,`), `,["test"]]]`)
 		if !strings.Contains(info, `"node":"`) || n.NumPeers() != 0 {

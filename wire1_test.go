@@ -38,11 +38,7 @@ func TestVersion1UnknownNetwork(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		w := newWorld(t)
 		n := w.node()
-		c, err := n.door.Dial(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := raw1On(t, c)
+		r := raw1Door(t, n)
 		r.hello()
 		r.line()
 		r.ask(`["connect","1","zzz"]`, `["res","1","Peer tried to connect to an unknown network:\"zzz\""]`)

@@ -121,19 +121,25 @@ func (p *player) strangers(ctx context.Context, say func(net.Conn) error) {
 // lying does the handshake as it should be, but for what message 3 says.
 func (p *player) lying(ctx context.Context, payload func(h *handshake, key *identity.Key) []byte) {
 	p.strangers(ctx, func(c net.Conn) error {
-		h, err := newHandshake(c)
+		h, key, err := begun(c)
 		if err != nil {
-			return err
-		}
-		key, err := identity.NewKey()
-		if err != nil {
-			return err
-		}
-		if err := h.begin(); err != nil {
 			return err
 		}
 		return h.finish(h.static.PublicKey().Bytes(), payload(h, key))
 	})
+}
+
+// begun has gone as far as message 2, and says who could sign message 3.
+func begun(c net.Conn) (*handshake, *identity.Key, error) {
+	h, err := newHandshake(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	key, err := identity.NewKey()
+	if err != nil {
+		return nil, nil, err
+	}
+	return h, key, h.begin()
 }
 
 // points sends a point of small order as its ephemeral key or, in message 3, as its static one.
@@ -146,15 +152,8 @@ func points(ctx context.Context, p *player) {
 			_, err := c.Write(message1(point))
 			return err
 		}
-		h, err := newHandshake(c)
+		h, key, err := begun(c)
 		if err != nil {
-			return err
-		}
-		key, err := identity.NewKey()
-		if err != nil {
-			return err
-		}
-		if err := h.begin(); err != nil {
 			return err
 		}
 		return h.finish(point, proof(key.ID(), key, point))
