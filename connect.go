@@ -12,7 +12,8 @@ import (
 	v1 "github.com/peer-exchange/exchange/pxp/v1"
 )
 
-// MaxFirst is the largest size of ConnectConfig.First in bytes.
+// MaxFirst is the largest size in bytes of ConnectConfig.First and
+// MeetConfig.First.
 const MaxFirst = 16 << 10
 
 // ConnectConfig is what [Exchange.ConnectWith] may be told. Its zero value says
@@ -62,8 +63,14 @@ func (c *ConnectConfig) check() error {
 		return fmt.Errorf("exchange: ConnectConfig.Protocol is %d: there are versions 1 and 2", c.Protocol)
 	case c.Protocol == v1.Version && !c.Peer.IsZero():
 		return fmt.Errorf("exchange: ConnectConfig.Peer is %s, but peers of version 1 have no identity: leave one of them out", c.Peer.Short())
-	case len(c.First) > MaxFirst:
-		return fmt.Errorf("exchange: ConnectConfig.First has %d bytes, limit %d: write the rest to the Conn", len(c.First), MaxFirst)
+	}
+	return checkFirst("ConnectConfig", c.First)
+}
+
+// checkFirst bounds the field First of a config.
+func checkFirst(config string, first []byte) error {
+	if len(first) > MaxFirst {
+		return fmt.Errorf("exchange: %s.First has %d bytes, limit %d: write the rest to the Conn", config, len(first), MaxFirst)
 	}
 	return nil
 }

@@ -166,5 +166,9 @@ func TestConnectConfig(t *testing.T) {
 				t.Errorf("%+v: the socket is open: %v", config, err)
 			}
 		}
+		_, err := n.GetNewPeerWith(context.Background(), &exchange.MeetConfig{First: make([]byte, exchange.MaxFirst+1)})
+		if err == nil || errors.Is(err, exchange.ErrNoPeers) {
+			t.Errorf("GetNewPeerWith: %v, want that First is too long", err)
+		}
 	})
 }

@@ -149,8 +149,8 @@ func (ex *Exchange) GetNewPeerWith(ctx context.Context, config *MeetConfig) (*Co
 	if config != nil {
 		first = config.First
 	}
-	if len(first) > MaxFirst {
-		return nil, fmt.Errorf("exchange: MeetConfig.First has %d bytes, limit %d: write the rest to the Conn", len(first), MaxFirst)
+	if err := checkFirst("MeetConfig", first); err != nil {
+		return nil, err
 	}
 	if !ex.enter() {
 		return nil, ErrClosed
