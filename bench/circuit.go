@@ -20,7 +20,7 @@ func (circuitRate) about() result {
 func (circuitRate) rows(e effort) []row {
 	var rows []row
 	for _, c := range []contender{ourCircuit{}, libp2pCircuit{libp2pRelayBuffer}, libp2pCircuit{64 << 10}} {
-		rows = append(rows, row{name: c.name(), once: func() ([]float64, error) { return streamRates(c, e) }})
+		rows = append(rows, rowFor(c, func() ([]float64, error) { return streamRates(c, e) }))
 	}
 	return rows
 }

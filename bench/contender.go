@@ -17,6 +17,15 @@ type contender interface {
 	start(line, func(stream)) (ends, error)
 }
 
+// isRival reports whether c is somebody else's.
+func isRival(c contender) bool {
+	switch c.(type) {
+	case libp2pHost, libp2pCircuit, pionPair, hashicorp, plain:
+		return true
+	}
+	return false
+}
+
 // line is what lies between the two ends.
 type line struct {
 	delay time.Duration // one way; 0 is none

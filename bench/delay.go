@@ -36,7 +36,7 @@ func (farAway) about() result {
 func (farAway) rows(e effort) []row {
 	var rows []row
 	for _, c := range []contender{ours{}, libp2pNoise, libp2pTLS, libp2pQUIC, hashicorp{}, plain{}, ourWebRTC{}, pionTuned} {
-		rows = append(rows, row{name: c.name(), once: func() ([]float64, error) { return atDistance(c, e) }})
+		rows = append(rows, rowFor(c, func() ([]float64, error) { return atDistance(c, e) }))
 	}
 	return rows
 }
@@ -44,6 +44,7 @@ func (farAway) rows(e effort) []row {
 func atDistance(c contender, e effort) ([]float64, error) {
 	var out []float64
 	for _, rtt := range roundTripTimes {
+		rtt = e.far(rtt)
 		l := line{delay: rtt / 2}
 		warm := max(2*time.Second, 40*rtt)
 		if e.quick {

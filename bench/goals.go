@@ -26,6 +26,7 @@ var goals = []goal{
 	{"p99 of the round trip beside bulk against go-libp2p's best over TCP", "roundtrip", false, 0.5, "", against("beside bulk p99", libp2pTCP...), ""},
 	{"streams a second, one at a time, against go-libp2p's best over TCP", "streams", true, 1.3, "", against("one at a time", libp2pTCP...), ""},
 	{"streams a second, 16 at once, against go-libp2p's best over TCP", "streams", true, 1.3, "", against("16 at once", libp2pTCP...), ""},
+	{"circuit, 4 KiB writes, against libp2p's as shipped", "circuit", true, 2, "", against(rateColumn(4<<10), libp2pCircuit{libp2pRelayBuffer}.name()), costColumn(4 << 10)},
 	{"circuit, 32 KiB writes, against libp2p's as shipped", "circuit", true, 2, "", against(rateColumn(32<<10), libp2pCircuit{libp2pRelayBuffer}.name()), costColumn(32 << 10)},
 	{"circuit, 128 KiB writes, against libp2p's as shipped", "circuit", true, 2, "", against(rateColumn(128<<10), libp2pCircuit{libp2pRelayBuffer}.name()), costColumn(128 << 10)},
 	{"WebRTC stream against bare pion of the same settings", "webrtc", true, 0.95, "", against(rateColumn(32<<10), pionTuned.label), "CPU"},

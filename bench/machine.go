@@ -3,10 +3,12 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 )
 
@@ -44,6 +46,7 @@ func thisMachine() machine {
 	if b, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		m.System += " " + strings.TrimSpace(string(b))
 	}
+	maps.Copy(m.Versions, nodeVersions())
 	built, ok := debug.ReadBuildInfo()
 	if !ok {
 		return m
@@ -83,20 +86,31 @@ func loadAverage() string {
 }
 
 // commit is what is measured, with a plus when the tree differs from it in more
-// than the results.
+// than the results and what is said of them.
 func commit() string {
 	hash, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output()
 	if err != nil {
 		return "unknown"
 	}
 	name := strings.TrimSpace(string(hash))
-	changed, err := exec.Command("git", "status", "--porcelain", "-uno", "--", "..", ":!results.json", ":!RESULTS.md", ":!*.svg").Output()
+	changed, err := exec.Command("git", "status", "--porcelain", "-uno", "--", "..", ":!results.json", ":!RESULTS.md", ":!notes.md", ":!*.svg").Output()
 	if err != nil || len(changed) > 0 {
 		name += "+"
 	}
 	return name
 }
 
+// inHistory reports whether a name that commit gave leads to here: not after
+// history was rewritten.
+func inHistory(name string) bool {
+	return exec.Command("git", "merge-base", "--is-ancestor", strings.TrimSuffix(name, "+"), "HEAD").Run() == nil
+}
+
+// String says it in one line.
 func (m machine) String() string {
-	return fmt.Sprintf("%d cores of %s, %s, %s", m.Cores, m.CPU, m.System, m.Go)
+	text := fmt.Sprintf("%d cores of %s, %s, %s", m.Cores, m.CPU, m.System, m.Go)
+	for _, module := range slices.Sorted(maps.Keys(m.Versions)) {
+		text += "; " + module + " " + m.Versions[module]
+	}
+	return text
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime/pprof"
+	"slices"
 	"strings"
 )
 
@@ -40,10 +41,11 @@ func command(args []string, out, progress io.Writer) error {
 	only := flags.String("only", "", "`NAME[,NAME]`: only these measurements")
 	rowName := flags.String("row", "", "`TEXT`: only rows whose name has it")
 	profile := flags.String("cpuprofile", "", "`FILE` for a profile of all that is measured")
+	rounds := flags.Int("rounds", fullEffort.rounds, "how often each row has its turn")
 	quick := flags.Bool("quick", false, "one short round: whether it works, not how fast it is")
 	list := flags.Bool("list", false, "say what there is to measure, and measure nothing")
 	asJSON := flags.Bool("json", false, "print the samples, not tables")
-	write := flags.Bool("write", false, "put what was measured into results.json and RESULTS.md too")
+	write := flags.Bool("write", false, "put each table into results.json, RESULTS.md and plots as soon as it is measured")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -57,14 +59,15 @@ func command(args []string, out, progress io.Writer) error {
 		}
 		return nil
 	}
-	if *write && (*quick || *rowName != "") {
-		return errors.New("what --quick measures is not worth to --write, nor is a part of a table")
+	if *write && (*quick || *rowName != "" || *rounds < fullEffort.rounds) {
+		return errors.New("what --quick or few --rounds measure is not worth to --write, nor is a part of a table")
 	}
 	chosen, err := choose(*only)
 	if err != nil {
 		return err
 	}
 	e := fullEffort
+	e.rounds = *rounds
 	if *quick {
 		e = quickEffort
 	}
@@ -75,32 +78,37 @@ func command(args []string, out, progress io.Writer) error {
 		}
 		defer stop()
 	}
+	for i, m := range chosen {
+		chosen[i] = onlyRows{m, *rowName}
+	}
+	known, _ := load(resultsFile) // without, the time that is left is a guess
+	t := newTurns(chosen, e, known, progress)
 	var results []result
+	var errs []error
 	for _, m := range chosen {
-		r := run(onlyRows{m, *rowName}, e, progress)
-		results = append(results, r)
+		r := run(m, e, t)
+		results, errs = append(results, r), append(errs, r.broken())
 		if !*asJSON {
-			writeResult(out, &r)
+			writeResult(out, &r, "")
 		}
 		if *write { // after each: a later one that is interrupted costs none
-			if err := merge(resultsFile, r); err != nil {
+			if err := publish(r); err != nil {
 				return err
 			}
 		}
 	}
 	if *asJSON {
-		return json.NewEncoder(out).Encode(results)
+		errs = append(errs, json.NewEncoder(out).Encode(results))
+	} else {
+		writeGoals(out, results)
 	}
-	writeGoals(out, results)
-	if *write {
-		return rewrite(nil)
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
+// choose returns the measurements of those names, or all.
 func choose(only string) ([]measurement, error) {
 	if only == "" {
-		return measurements, nil
+		return slices.Clone(measurements), nil
 	}
 	var chosen []measurement
 	for name := range strings.SplitSeq(only, ",") {

@@ -27,13 +27,13 @@ func (meeting) about() result {
 func (meeting) rows(e effort) []row {
 	var rows []row
 	for _, c := range []contender{ourWebRTC{}, ourWebRTC{first: true}, pionShipped, pionTuned, pionHasty} {
-		rows = append(rows, row{name: c.name(), once: func() ([]float64, error) {
+		rows = append(rows, rowFor(c, func() ([]float64, error) {
 			each, err := firstBytes(c, line{}, max(e.count/5, 1))
 			if err != nil {
 				return nil, err
 			}
 			return []float64{quantile(each, 0.5), quantile(each, 1)}, nil
-		}})
+		}))
 	}
 	return rows
 }
@@ -64,7 +64,7 @@ func (distantMeeting) about() result {
 func (distantMeeting) rows(e effort) []row {
 	var rows []row
 	for _, c := range []contender{ourWebRTC{}, ourWebRTC{first: true}, pionShipped, pionTuned, pionHasty} {
-		rows = append(rows, row{name: c.name(), once: func() ([]float64, error) {
+		rows = append(rows, rowFor(c, func() ([]float64, error) {
 			each, err := firstBytes(c, line{delay: meetingRTT / 2}, max(e.count/5, 1))
 			if err != nil {
 				return nil, err
@@ -80,7 +80,7 @@ func (distantMeeting) rows(e effort) []row {
 				trips(quantile(each, 0)), trips(quantile(each, 0.5)), trips(quantile(each, 0.9)),
 				quantile(each, 1), 100 * float64(over) / float64(len(each)),
 			}, nil
-		}})
+		}))
 	}
 	return rows
 }

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
@@ -65,7 +66,7 @@ func (memory) rows(e effort) []row {
 		if e.quick {
 			many = 4
 		}
-		rows = append(rows, row{name: k.name, once: func() ([]float64, error) { return memoryOf(i, many) }})
+		rows = append(rows, row{name: k.name, rival: strings.HasPrefix(k.name, "libp2p"), once: func() ([]float64, error) { return memoryOf(i, many) }})
 	}
 	return rows
 }

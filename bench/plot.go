@@ -65,12 +65,8 @@ func draw(w io.Writer, r *result) {
 			continue
 		}
 		s := scaleOf(rows, c)
-		better := "less is better"
-		if col.Higher {
-			better = "more is better"
-		}
 		y += plotLine
-		label(w, 10, y, "start", "bold", fmt.Sprintf("%s, %s (%s%s)", col.Name, col.Unit, better, s.note()))
+		label(w, 10, y, "start", "bold", fmt.Sprintf("%s, %s%s%s", col.Name, col.Unit, col.better(), s.note()))
 		for _, row := range rows {
 			y += plotLine
 			bar(w, y, row, row.of(c), s, row.Name == r.Base)
@@ -78,6 +74,16 @@ func draw(w io.Writer, r *result) {
 		y += plotLine
 	}
 	fmt.Fprintln(w, "</svg>")
+}
+
+func (c column) better() string {
+	switch {
+	case c.Higher:
+		return ", more is better"
+	case c.Plain:
+		return ""
+	}
+	return ", less is better"
 }
 
 // drawn are the rows that have a figure in column c.

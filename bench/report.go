@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"slices"
 )
@@ -55,7 +54,16 @@ func merge(file string, r result) error {
 		}
 	}
 	out.WriteString("]\n")
-	return os.WriteFile(file, out.Bytes(), 0o644)
+	return replace(file, out.Bytes())
+}
+
+// replace writes a file so that whoever is interrupted leaves the old one or
+// the new one.
+func replace(file string, content []byte) error {
+	if err := os.WriteFile(file+".new", content, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file)
 }
 
 func place(name string) int {
@@ -64,6 +72,17 @@ func place(name string) int {
 		return len(measurements)
 	}
 	return i
+}
+
+// publish puts a result into all files.
+func publish(r result) error {
+	if err := merge(resultsFile, r); err != nil {
+		return err
+	}
+	if err := rewrite(nil); err != nil {
+		return err
+	}
+	return plotAll(nil)
 }
 
 // rewrite makes RESULTS.md out of results.json and notes.md.
@@ -81,7 +100,7 @@ func rewrite(args []string) error {
 	}
 	var out bytes.Buffer
 	writeReport(&out, results, notes)
-	return os.WriteFile(reportFile, out.Bytes(), 0o644)
+	return replace(reportFile, out.Bytes())
 }
 
 const preface = `# Results
@@ -98,24 +117,21 @@ func writeReport(w io.Writer, results []result, notes []byte) {
 	if len(notes) > 0 {
 		fmt.Fprintf(w, "\n%s", notes)
 	}
+	var setups []string // each machine with its versions
 	for i := range results {
-		writeResult(w, &results[i])
+		setup := results[i].Machine.String()
+		if !slices.Contains(setups, setup) {
+			setups = append(setups, setup)
+		}
+		on := fmt.Sprintf(", [machine %d](#measured-on)", slices.Index(setups, setup)+1)
+		if !inHistory(results[i].Commit) {
+			on = " (not in this history)" + on
+		}
+		writeResult(w, &results[i], on)
+		fmt.Fprintf(w, "\n![%s](plots/%s.svg)\n", results[i].Asks, results[i].Name)
 	}
 	fmt.Fprint(w, "\n### measured on\n\n")
-	said := make(map[string]bool)
-	for _, r := range results {
-		if s := r.Machine.String(); !said[s] {
-			said[s] = true
-			fmt.Fprintf(w, "- %s\n", s)
-		}
-	}
-	versions := make(map[string]bool)
-	for _, r := range results {
-		for module, version := range r.Machine.Versions {
-			versions[module+" "+version] = true
-		}
-	}
-	for _, v := range slices.Sorted(maps.Keys(versions)) {
-		fmt.Fprintf(w, "- %s\n", v)
+	for i, setup := range setups {
+		fmt.Fprintf(w, "- Machine %d: %s.\n", i+1, setup)
 	}
 }

@@ -34,6 +34,10 @@ type column struct {
 type rowResult struct {
 	Name    string
 	Samples [][]number
+	Skipped int      `json:",omitempty"` // rounds that it took no part in
+	Seconds float64  `json:",omitempty"` // that the last turn took
+	Rival   bool     `json:",omitempty"` // somebody else's: may fail
+	Again   []string `json:",omitempty"` // why there were second tries
 	Failed  []string `json:",omitempty"` // why rounds are missing
 }
 
@@ -76,6 +80,22 @@ func (r *rowResult) of(column int) summary {
 		return summarize(nil)
 	}
 	return summarize(r.Samples[column])
+}
+
+// turns is in how many rounds the row was asked.
+func (r *rowResult) turns() int {
+	n := 0
+	if len(r.Samples) > 0 {
+		n = len(r.Samples[0])
+	}
+	return max(n-r.Skipped, 0)
+}
+
+func (r *rowResult) tries() string {
+	if r.Rival {
+		return ", each tried twice"
+	}
+	return ""
 }
 
 // ratio summarizes a column of row to that of base, round by round.

@@ -26,7 +26,7 @@ func (roundTrip) about() result {
 func (roundTrip) rows(e effort) []row {
 	var rows []row
 	for _, c := range []contender{ours{}, libp2pNoise, libp2pTLS, libp2pQUIC, hashicorp{}, plain{}, plain{tls: true}} {
-		rows = append(rows, row{name: c.name(), once: func() ([]float64, error) {
+		rows = append(rows, rowFor(c, func() ([]float64, error) {
 			idle, _, err := roundTrips(c, line{}, false, e.time)
 			if err != nil {
 				return nil, err
@@ -37,7 +37,7 @@ func (roundTrip) rows(e effort) []row {
 			}
 			busy, rate, err := roundTrips(c, line{}, true, e.time)
 			return append(out, busy.p50, busy.p99, rate), err
-		}})
+		}))
 	}
 	return rows
 }

@@ -22,13 +22,13 @@ func (setUp) about() result {
 func (setUp) rows(e effort) []row {
 	var rows []row
 	for _, c := range []contender{ours{}, ours{first: true}, libp2pNoise, libp2pTLS, libp2pQUIC, hashicorp{}, plain{}, plain{tls: true}} {
-		rows = append(rows, row{name: c.name(), once: func() ([]float64, error) {
+		rows = append(rows, rowFor(c, func() ([]float64, error) {
 			each, err := setUps(c, line{}, e.count)
 			if err != nil {
 				return nil, err
 			}
 			return []float64{quantile(each, 0.5), quantile(each, 0.99)}, nil
-		}})
+		}))
 	}
 	return rows
 }
@@ -54,9 +54,10 @@ func (distantSetUp) about() result {
 func (distantSetUp) rows(e effort) []row {
 	var rows []row
 	for _, c := range []contender{ours{}, ours{first: true}, libp2pNoise, libp2pTLS, libp2pQUIC, hashicorp{}, plain{}, plain{tls: true}} {
-		rows = append(rows, row{name: c.name(), once: func() ([]float64, error) {
+		rows = append(rows, rowFor(c, func() ([]float64, error) {
 			var out []float64
 			for _, rtt := range roundTripTimes {
+				rtt = e.far(rtt)
 				each, err := firstBytes(c, line{delay: rtt / 2}, min(e.count, 5))
 				if err != nil {
 					return nil, err
@@ -64,7 +65,7 @@ func (distantSetUp) rows(e effort) []row {
 				out = append(out, quantile(each, 0.5)*float64(time.Millisecond)/float64(rtt))
 			}
 			return out, nil
-		}})
+		}))
 	}
 	return rows
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -26,6 +27,23 @@ func haveSimplePeer() bool {
 	_, err := exec.LookPath("node")
 	_, err2 := os.Stat(filepath.Join(nodeModules, "simple-peer"))
 	return err == nil && err2 == nil
+}
+
+// nodeVersions has those of Node.js and of what simplePeer uses, where they are
+// there.
+func nodeVersions() map[string]string {
+	versions := make(map[string]string)
+	if out, err := exec.Command("node", "--version").Output(); err == nil {
+		versions["Node.js"] = strings.TrimSpace(string(out))
+	}
+	for _, name := range []string{"simple-peer", "@roamhq/wrtc"} {
+		var about struct{ Version string }
+		b, err := os.ReadFile(filepath.Join(nodeModules, name, "package.json"))
+		if err == nil && json.Unmarshal(b, &about) == nil {
+			versions[name] = about.Version
+		}
+	}
+	return versions
 }
 
 // simplePeer measures two processes of Node.js, connected by simple-peer:

@@ -39,7 +39,7 @@ func (streamRate) about() result {
 func (streamRate) rows(e effort) []row {
 	var rows []row
 	for _, c := range []contender{ours{}, libp2pNoise, libp2pTLS, libp2pQUIC, hashicorp{}, plain{}, plain{tls: true}} {
-		rows = append(rows, row{name: c.name(), once: func() ([]float64, error) { return streamRates(c, e) }})
+		rows = append(rows, rowFor(c, func() ([]float64, error) { return streamRates(c, e) }))
 	}
 	return rows
 }

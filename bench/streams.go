@@ -33,14 +33,14 @@ func (streamsRate) about() result {
 func (streamsRate) rows(e effort) []row {
 	var rows []row
 	for _, c := range []contender{ours{}, libp2pNoise, libp2pTLS, libp2pQUIC, hashicorp{}} {
-		rows = append(rows, row{name: c.name(), once: func() ([]float64, error) {
+		rows = append(rows, rowFor(c, func() ([]float64, error) {
 			alone, err := streamsPerSecond(c, 1, e.time)
 			if err != nil {
 				return nil, err
 			}
 			many, err := streamsPerSecond(c, together, e.time)
 			return []float64{alone, many}, err
-		}})
+		}))
 	}
 	return rows
 }

@@ -9,8 +9,9 @@ import (
 
 // writeResult writes a table in Markdown that can be read as it stands: for
 // each row and column the median, the least and the most, and the ratio to the
-// base row, which is the median of the rounds' ratios.
-func writeResult(w io.Writer, r *result) {
+// base row, which is the median of the rounds' ratios. Setup says on what it was
+// measured; it may be empty.
+func writeResult(w io.Writer, r *result, setup string) {
 	fmt.Fprintf(w, "\n### %s\n\n%s\n\n", r.Name, r.Asks)
 	lines := [][]string{{""}}
 	for _, c := range r.Columns {
@@ -31,14 +32,16 @@ func writeResult(w io.Writer, r *result) {
 		fmt.Fprintf(w, "- %s\n", note)
 	}
 	for _, row := range r.Rows {
-		if len(row.Failed) > 0 {
-			fmt.Fprintf(w, "- %s failed in %d rounds: %s\n", row.Name, len(row.Failed), row.Failed[0])
+		if n := len(row.Failed); n > 0 {
+			fmt.Fprintf(w, "- %s failed: %s (in %d of %d rounds%s)\n", row.Name, row.Failed[0], n, row.turns(), row.tries())
+		} else if n := len(row.Again); n > 0 {
+			fmt.Fprintf(w, "- %s needed a second try in %d of %d rounds: %s\n", row.Name, n, row.turns(), row.Again[0])
 		}
 	}
 	if r.Quick {
 		fmt.Fprintln(w, "- Measured with --quick: these figures say nothing.")
 	}
-	fmt.Fprintf(w, "- %s, commit %s, load before %s, after %s.\n", r.When.UTC().Format("2006-01-02 15:04 UTC"), r.Commit, r.Load[0], r.Load[1])
+	fmt.Fprintf(w, "- %s, commit %s%s, load before %s, after %s.\n", r.When.UTC().Format("2006-01-02 15:04 UTC"), r.Commit, setup, r.Load[0], r.Load[1])
 }
 
 func cell(s, ratio summary, c column, isBase bool) string {

@@ -17,7 +17,7 @@ func example() result {
 		Rows: []rowResult{
 			{Name: ours{}.name(), Samples: [][]number{{100, 120, 110}, {1, 1, 1}}},
 			{Name: libp2pNoise.label, Samples: [][]number{{50, 40, 60}, {2, 2, 2}}},
-			{Name: libp2pTLS.label, Samples: [][]number{{100, number(math.NaN()), 88}, {2, 2, 2}}, Failed: []string{"gone"}},
+			{Name: libp2pTLS.label, Samples: [][]number{{100, number(math.NaN()), 88}, {2, 2, 2}}, Rival: true, Failed: []string{"gone"}},
 		},
 		When: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Commit: "abc", Load: [2]string{"1 2 3", "4 5 6"},
 	}
@@ -36,12 +36,12 @@ How fast?
 | libp2p TCP+TLS   | 94.0 (88.0 to 100) ×0.900 | 2.00 (2.00 to 2.00) |
 
 - A note.
-- libp2p TCP+TLS failed in 1 rounds: gone
-- 2026-01-02 03:04 UTC, commit abc, load before 1 2 3, after 4 5 6.
+- libp2p TCP+TLS failed: gone (in 1 of 3 rounds, each tried twice)
+- 2026-01-02 03:04 UTC, commit abc, machine 1, load before 1 2 3, after 4 5 6.
 `
 	r := example()
 	var got strings.Builder
-	writeResult(&got, &r)
+	writeResult(&got, &r, ", machine 1")
 	squeeze := func(s string) string { // padding is another test's
 		s = strings.ReplaceAll(s, "-", "")
 		return strings.Join(strings.Fields(s), " ")

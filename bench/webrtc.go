@@ -28,18 +28,14 @@ func (webrtcRate) rows(e effort) []row {
 	took := 4 * e.time
 	var rows []row
 	for _, c := range []contender{ourWebRTC{}, pionTuned, pionShipped, libp2pRTC} {
-		rows = append(rows, row{name: c.name(), once: func() ([]float64, error) {
+		rows = append(rows, rowFor(c, func() ([]float64, error) {
 			f, err := flows(c, line{}, 32<<10, 1, took/4, took)
 			if err != nil {
 				return nil, err
 			}
 			trip, _, err := roundTrips(c, line{}, false, e.time)
 			return []float64{f.rate, f.cost, float64(f.stall) / float64(time.Millisecond), trip.mean}, err
-		}})
+		}))
 	}
-	if e.quick && !haveSimplePeer() { // a test of the rest
-		return rows
-	}
-	rows = append(rows, row{name: "simple-peer", once: func() ([]float64, error) { return simplePeer(took) }})
-	return rows
+	return append(rows, row{name: "simple-peer", rival: true, once: func() ([]float64, error) { return simplePeer(took) }})
 }
