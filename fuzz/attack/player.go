@@ -23,6 +23,8 @@ type Tally struct {
 	Byes    map[pxp.Code]int `json:"byes,omitempty"`  // the codes with which it did
 	Codes   map[pxp.Code]int `json:"codes,omitempty"` // of its answers to requests
 	GoAways int              `json:"goaways"`         // sessions that its multiplexer ended as against the rules
+	Carried int              `json:"carried"`         // circuits between the target and an honest exchange
+	Noticed int              `json:"noticed"`         // authentication errors of that exchange
 }
 
 // player is one run of an attack.

@@ -93,6 +93,17 @@ var table = []expected{
 	{name: "relay/bytes", also: relayed},
 	{name: "relay/self", code: pxp.CodeDuplicate},
 
+	{name: "between/altered", asks: true, lasts: 10 * time.Second, why: attack.NotAuthentic, also: noticed},
+	{name: "between/truncated", asks: true, lasts: 10 * time.Second, why: attack.NotAuthentic, also: noticed},
+	{name: "between/left-out", asks: true, lasts: 10 * time.Second, why: is(secure.ErrAuthentication), also: noticed},
+	{name: "between/replayed", asks: true, lasts: 10 * time.Second, why: attack.NotAuthentic, also: noticed},
+	{name: "between/reordered", asks: true, lasts: 10 * time.Second, why: is(secure.ErrAuthentication), also: noticed},
+	{name: "between/returned", asks: true, lasts: 10 * time.Second, why: attack.NotAuthentic, also: noticed},
+	{name: "between/swapped", asks: true, lasts: 10 * time.Second, why: attack.NotAuthentic, also: noticed},
+	{name: "between/itself", asks: true, lasts: 10 * time.Second, why: is(secure.ErrIdentity), also: noticed},
+	{name: "between/mirror", asks: true, lasts: 10 * time.Second, why: is(secure.ErrIdentity)},
+	{name: "between/cut", asks: true, lasts: 10 * time.Second, why: is(exchange.ErrLost)},
+
 	{name: "names/agent"},
 	{name: "names/bye", why: func(err error) bool { var e *exchange.RemoteError; return errors.As(err, &e) }},
 	{name: "names/streams"},
@@ -123,6 +134,25 @@ func circuits(_ attack.Tally, m most) error {
 func relayed(_ attack.Tally, m most) error {
 	if most := exchange.DefaultLimits().CircuitBytes * int64(m.stats.CircuitsEnded); m.stats.RelayedBytes == 0 || m.stats.RelayedBytes > most {
 		return fmt.Errorf("%d bytes through %d circuits", m.stats.RelayedBytes, m.stats.CircuitsEnded)
+	}
+	return nil
+}
+
+// noticed checks that both ends of the circuits that were carried have noticed what was done to them: the target as asker,
+// which is why, and as candidate, and the other one in both parts.
+func noticed(t attack.Tally, m most) error {
+	most := t.Carried * 9 / 10 // some are under way when it ends
+	if t.Carried < 100 || t.Noticed < most {
+		return fmt.Errorf("of %d circuits the other end found %d not authentic", t.Carried, t.Noticed)
+	}
+	found := 0
+	for _, err := range m.logged {
+		if attack.NotAuthentic(err) {
+			found++
+		}
+	}
+	if found < most {
+		return fmt.Errorf("of %d circuits the victim found %d not authentic", t.Carried, found)
 	}
 	return nil
 }

@@ -20,7 +20,6 @@ import (
 	"github.com/peer-exchange/exchange"
 	"github.com/peer-exchange/exchange/fuzz/attack"
 	"github.com/peer-exchange/exchange/internal/memnet"
-	"github.com/peer-exchange/exchange/wrtc"
 )
 
 // victim is an exchange under attack: a node that echoes, with an honest peer. It lives in a bubble.
@@ -35,12 +34,13 @@ type victim struct {
 
 	mu     sync.Mutex
 	events []exchange.Event
+	logged []error
 }
 
 func newVictim(t *testing.T) *victim {
 	t.Helper()
 	v := &victim{t: t, door: memnet.Listen("victim", &memnet.PipeConfig{Buffer: 256 << 10})}
-	log := slog.New(slog.NewTextHandler(&v.log, &slog.HandlerOptions{Level: slog.LevelDebug})) // it locks
+	log := slog.New(keeping{slog.NewTextHandler(&v.log, &slog.HandlerOptions{Level: slog.LevelDebug}), v})
 	v.Exchange = newExchange(t, &exchange.Config{Logger: log, OnEvent: func(e exchange.Event) {
 		v.mu.Lock()
 		defer v.mu.Unlock()
@@ -62,28 +62,38 @@ func newVictim(t *testing.T) *victim {
 	return v
 }
 
+// keeping keeps the errors that are logged.
+type keeping struct {
+	slog.Handler
+	v *victim
+}
+
+func (k keeping) Handle(ctx context.Context, r slog.Record) error {
+	k.v.mu.Lock()
+	r.Attrs(func(a slog.Attr) bool {
+		if err, ok := a.Value.Any().(error); ok {
+			k.v.logged = append(k.v.logged, err)
+		}
+		return true
+	})
+	k.v.mu.Unlock()
+	return k.Handler.Handle(ctx, r)
+}
+
 // newExchange returns an exchange of the test's network whose direct connections never come to be.
 func newExchange(t *testing.T, config *exchange.Config) *exchange.Exchange {
 	t.Helper()
 	if config == nil {
 		config = &exchange.Config{}
 	}
-	config.Transport = nowhere{}
+	if config.Transport == nil {
+		config.Transport = attack.Talker
+	}
 	ex, err := exchange.New("test", config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return ex
-}
-
-// nowhere is a transport that never gets through.
-type nowhere struct{}
-
-func (nowhere) Name() string                 { return "webrtc" }
-func (n nowhere) SimplePeer() wrtc.Transport { return n }
-func (nowhere) Negotiate(ctx context.Context, _ wrtc.Role, _ wrtc.Signaler) (wrtc.Conn, error) {
-	<-ctx.Done()
-	return nil, context.Cause(ctx)
 }
 
 // echo sends back what data streams bring, as pxp node --echo does.
@@ -149,8 +159,9 @@ func (v *victim) roundTrip() (time.Duration, error) {
 
 // most is the most that the victim held while it was watched.
 type most struct {
-	stats exchange.Stats
-	slow  time.Duration // of the honest peer's round trips
+	stats  exchange.Stats
+	slow   time.Duration // of the honest peer's round trips
+	logged []error       // by the victim
 }
 
 // watch looks at the victim and uses it until stop is called, which returns what was seen.
@@ -225,6 +236,9 @@ func (v *victim) attacked(a attack.Attack, rate int, lasts time.Duration) (attac
 	end := v.Stats()
 	seen.stats.CircuitsEnded, seen.stats.RelayedBytes = end.CircuitsEnded, end.RelayedBytes
 	after := v.held()
+	v.mu.Lock()
+	seen.logged = v.logged
+	v.mu.Unlock()
 	if after != before {
 		v.t.Errorf("5 s after the attack there is %+v, before it was %+v", after, before)
 		if after.goroutines > before.goroutines {

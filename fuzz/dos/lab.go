@@ -6,7 +6,6 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/peer-exchange/exchange/fuzz/attack"
@@ -39,7 +38,7 @@ func (l *lab) attacked(ctx context.Context, a attack.Attack, o *options) (row ro
 		row.Rate = a.Rate
 	}
 	target := 0
-	if strings.HasPrefix(a.Name, "discovery/") {
+	if a.Asks() {
 		target = 20 // it asks its peers for more
 	}
 	n, err := startNode(ctx, l.program, target)
