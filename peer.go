@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/peer-exchange/exchange/identity"
@@ -31,6 +32,13 @@ func (p *Peer) ID() identity.ID { return p.s.remote }
 
 // Path returns how the peer is reached.
 func (p *Peer) Path() Path { return p.s.path }
+
+// Addrs returns the two ends of what the session travels on: the addresses of a
+// socket, or the pair that ICE found ([wrtc.Addr], which says by its type how each
+// came about). Either may be nil when it is not known.
+func (p *Peer) Addrs() (local, remote net.Addr) {
+	return p.s.carrier.LocalAddr(), p.s.carrier.RemoteAddr()
+}
 
 // Protocol returns the version of the wire protocol: 2, or 1 for a peer that is
 // npm peer-exchange. A peer of version 1 has no identity: its ID is a handle of

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -237,8 +238,9 @@ func (ex *Exchange) negotiate(ctx context.Context, inner *session, role wrtc.Rol
 	}
 	conn, err := transport.Negotiate(open, role, signals)
 	if err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
+		// A transport that knows the cause has more to say.
+		if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+			err = cause
 		}
 		ex.events.emit(StepDone{Step: StepICE, Peer: inner.remote, Via: via, Took: time.Since(began), Err: err})
 		return nil, err

@@ -21,6 +21,7 @@ type link interface {
 	localSDP() string                 // own description with the candidates gathered so far
 	addCandidate(s Signal) error      // after the remote description
 	pair() (local, remote Addr)       // selected pair, after opening
+	checks() []PairCheck              // pairs tried, before opening
 	start()                           // begins to deliver to conn, once, after opening
 	send(msg []byte, text bool) error // one message. Does not block, does not keep msg
 	buffered() int                    // bytes sent and not yet gone

@@ -41,11 +41,17 @@ type NegotiateError struct {
 	Role  Role
 	Phase Phase // where it stood
 	Err   error
+	// Checks says what was tried in PhaseICE; nil in the other phases.
+	Checks *Checks
 }
 
-// Error names the role, the phase and the cause.
+// Error names the role, the phase and the cause, and what was tried.
 func (e *NegotiateError) Error() string {
-	return fmt.Sprintf("wrtc: negotiating as %v, phase %s: %v", e.Role, e.Phase, e.Err)
+	s := fmt.Sprintf("wrtc: negotiating as %v, phase %s: %v", e.Role, e.Phase, e.Err)
+	if e.Checks != nil {
+		s += "; " + e.Checks.String()
+	}
+	return s
 }
 
 // Unwrap returns Err.

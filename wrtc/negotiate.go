@@ -61,6 +61,8 @@ type negotiation struct {
 	received   int      // candidates received, likewise
 	signals    int      // signals received
 	pending    []Signal // candidates that came before the description
+	ours       []string // types of the candidates sent
+	theirs     []heard  // candidates received that parse, each once; no more than received
 	gatherTime time.Duration
 	iceStart   time.Time
 }
@@ -100,15 +102,20 @@ func (w *WebRTC) Negotiate(ctx context.Context, role Role, s Signaler) (Conn, er
 	n.conn.link = l
 	err = n.run(ctx, cancel)
 	if err != nil {
+		failed := n.error(err)
 		n.conn.fail(err) // a reader that runs already may wait for ours
 		l.shut()
-		return nil, n.error(err)
+		return nil, failed
 	}
 	return n.conn, nil
 }
 
 func (n *negotiation) error(err error) error {
-	return &NegotiateError{Role: n.role, Phase: n.phase, Err: err}
+	e := &NegotiateError{Role: n.role, Phase: n.phase, Err: err}
+	if n.phase == PhaseICE {
+		e.Checks = n.checks()
+	}
+	return e
 }
 
 // run returns when the channel is open or cannot be opened, after the two goroutines that it starts have ended.
@@ -231,6 +238,7 @@ func (n *negotiation) describe(ctx context.Context, kind SignalKind) error {
 	n.found = strings.Contains(local, "\na=candidate:")
 	n.described = n.w.told(local)
 	n.sent = strings.Count(n.described, "\na=candidate:")
+	n.ours = typesIn(n.described)
 	if err := n.checkAddresses(); err != nil {
 		return err
 	}
@@ -287,6 +295,7 @@ func (n *negotiation) advance() (done bool, err error) {
 		if n.sent++; n.sent > n.w.cfg.MaxCandidates {
 			break
 		}
+		n.ours = append(n.ours, typesIn("a="+s.Text)...)
 		n.out <- s
 	}
 	p.candidates = nil
@@ -320,7 +329,7 @@ func (n *negotiation) remoteDescription(ctx context.Context, s Signal) error {
 	if n.remoteSet {
 		return badSignal(s.Kind, "second %v", s.Kind)
 	}
-	d, err := checkSDP(s.Kind, s.Text, n.w.cfg.MaxSDP, n.to.skip)
+	d, err := checkSDP(s.Kind, s.Text, n.w.cfg.MaxSDP, n.skip)
 	if err != nil {
 		return err
 	}
@@ -380,7 +389,7 @@ func (n *negotiation) remoteCandidate(s Signal) error {
 		n.w.cfg.Logger.Debug("webrtc: candidate skipped", "why", err)
 		return nil
 	}
-	if why := n.to.skip(c); why != "" {
+	if why := n.skip(c); why != "" {
 		n.w.cfg.Logger.Debug("webrtc: candidate skipped", "why", why)
 		return nil
 	}

@@ -205,6 +205,7 @@ func (l *browserLink) localSDP() string            { return localSDP(l.pc) }
 func (l *browserLink) addCandidate(s Signal) error { return addCandidate(l.pc, s) }
 
 // pair asks the browser, which may not offer the call (Firefox): the addresses are hidden then.
+func (l *browserLink) checks() []PairCheck { return nil }
 func (l *browserLink) pair() (local, remote Addr) {
 	defer func() { _ = recover() }()
 	return selectedPair(l.pc)

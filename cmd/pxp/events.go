@@ -3,10 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
+	"strings"
 
 	"github.com/peer-exchange/exchange"
 	"github.com/peer-exchange/exchange/identity"
 	"github.com/peer-exchange/exchange/pxp"
+	"github.com/peer-exchange/exchange/wrtc"
 )
 
 // The events that pxp node tells; pxp demo has them too, with Node set.
@@ -34,19 +37,35 @@ type peerEvent struct {
 	Path     string      `json:"path"`           // "tcp", "ws", "webrtc" or "relay"
 	Protocol int         `json:"protocol"`
 	Via      identity.ID `json:"via,omitzero"`
+	Local    string      `json:"local,omitempty"` // the addresses of the path's two ends
+	Remote   string      `json:"remote,omitempty"`
 	Incoming bool        `json:"incoming"`
 	Agent    string      `json:"agent,omitempty"` // what the peer says it runs
 }
 
 func newPeerEvent(p *exchange.Peer) *peerEvent {
+	local, remote := p.Addrs()
 	return &peerEvent{
 		Peer:     p.ID(),
 		Path:     p.Path().Carrier,
 		Protocol: p.Protocol(),
 		Via:      p.Path().Via,
+		Local:    addressText(local),
+		Remote:   addressText(remote),
 		Incoming: p.Incoming(),
 		Agent:    printable(p.Agent()),
 	}
+}
+
+// addressText is an address, behind its ICE type where it has one.
+func addressText(a net.Addr) string {
+	switch a := a.(type) {
+	case nil:
+		return ""
+	case wrtc.Addr:
+		return strings.TrimSpace(a.Type + " " + a.String())
+	}
+	return printable(a.String())
 }
 
 func (*peerEvent) name() string { return "peer" }
@@ -55,6 +74,9 @@ func (e *peerEvent) text() string {
 		return "" // the demo tells of it as one met
 	}
 	text := fmt.Sprintf("peer       %s by %s", e.Peer, e.Path)
+	if e.Path == exchange.CarrierWebRTC {
+		text += " to " + e.Remote
+	}
 	if !e.Via.IsZero() {
 		text += ", introduced by " + e.Via.String()
 	}
@@ -62,6 +84,23 @@ func (e *peerEvent) text() string {
 		text += ", incoming"
 	}
 	return text + fmt.Sprintf(", runs %q", e.Agent)
+}
+
+// unmetEvent: a peer was introduced to us, or we to it, and could not be met.
+type unmetEvent struct {
+	Peer  identity.ID `json:"peer,omitzero"`
+	Via   identity.ID `json:"via,omitzero"`
+	Step  string      `json:"step"` // an exchange.Step
+	Error string      `json:"error"`
+}
+
+func newUnmetEvent(e exchange.StepDone) *unmetEvent {
+	return &unmetEvent{Peer: e.Peer, Via: e.Via, Step: string(e.Step), Error: printable(e.Err.Error())}
+}
+
+func (*unmetEvent) name() string { return "unmet" }
+func (e *unmetEvent) text() string {
+	return fmt.Sprintf("unmet      %s, introduced by %s: %s: %s", e.Peer, e.Via, e.Step, e.Error)
 }
 
 // goneEvent: the session with a peer is over.

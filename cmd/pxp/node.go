@@ -59,7 +59,9 @@ With --json, one JSON object a line on stdout and nothing else there:
   listening  url, peer (our own ID)
   ready      everything is set up: peer (our own ID), network
   peer       there is a session with a peer: peer, path ("tcp", "ws", "webrtc",
-             "relay"), protocol (1, 2), via (who introduced it), incoming, agent
+             "relay"), protocol (1, 2), via (who introduced it), incoming, agent,
+             local and remote (addresses; with "webrtc" behind how ICE found them)
+  unmet      a peer was introduced and could not be met: peer, via, step, error
   gone       it is over: peer, path, detail, reason: "closed", "dead" (not heard for
              --dead-after), "lost" (the connection broke), "superseded" (there is a
              better path to the same peer), "refused", "protocol", "other"

@@ -97,6 +97,10 @@ func (o *nodeOptions) exchange(out *output, log logs) (*exchange.Exchange, error
 			out.emit(newPeerEvent(e.Peer))
 		case exchange.PeerLeft:
 			out.emit(newGoneEvent(ex, e))
+		case exchange.StepDone:
+			if e.Err != nil && !e.Peer.IsZero() && !e.Via.IsZero() && !errors.Is(e.Err, exchange.ErrConnected) {
+				out.emit(newUnmetEvent(e))
+			}
 		}
 	}
 	defer close(made)
