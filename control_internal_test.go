@@ -20,6 +20,7 @@ func (s *sink) Write(p []byte) (int, error)    { return s.Buffer.Write(p) }
 func (*sink) SetWriteDeadline(time.Time) error { return nil }
 func (*sink) Name() string                     { return "pxp" }
 func (*sink) CloseWrite() error                { return nil }
+func (*sink) Ready(func()) bool                { return true }
 func (*sink) Reset() error                     { return nil }
 
 // A keepalive that finds the stream busy is not taken for one that was sent.

@@ -8,43 +8,36 @@ import (
 
 // Accept implements [Session].
 func (s *session) Accept(ctx context.Context) (Stream, error) {
-	for {
-		if st, err := s.next(); st != nil || err != nil {
-			return st, err
-		}
-		select {
-		case <-s.arrival:
-		case <-s.done:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
-}
-
-// next takes the first stream from the queue. When there is none it returns nil, or why there will be none.
-func (s *session) next() (Stream, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.queue) == 0 {
-		return nil, s.err
+	for watched := false; ; {
+		switch st := s.first(); {
+		case st != nil:
+			s.queue = slices.Delete(s.queue, 0, 1)
+			return st, nil
+		case s.err != nil:
+			return nil, s.err
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		}
+		if !watched {
+			watched = true
+			defer context.AfterFunc(ctx, func() {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.arrivals.Broadcast()
+			})()
+		}
+		s.arrivals.Wait()
 	}
-	st := s.queue[0]
-	if st.ys == nil && s.err == nil {
-		return nil, nil // attach is about to announce it; after the session's end it is not needed
-	}
-	s.queue = slices.Delete(s.queue, 0, 1)
-	if len(s.queue) > 0 {
-		s.announce()
-	}
-	return st, nil
 }
 
-// announce wakes one Accept.
-func (s *session) announce() {
-	select {
-	case s.arrival <- struct{}{}:
-	default:
+// first returns the stream that Accept is to return next, or nil.
+func (s *session) first() *stream {
+	if len(s.queue) == 0 || s.queue[0].ys == nil && s.err == nil {
+		return nil // attach is about to bring what is missing; after the session's end it is not needed
 	}
+	return s.queue[0]
 }
 
 // admit handles the peer's SYN: there is a new stream, or it is refused by RST. It fails when the peer goes on and on.
@@ -102,7 +95,9 @@ func (s *session) attach() {
 				st.acked = true
 				s.sendControl(st, header{kind: frameWindow, flags: flagACK, id: st.id}, false)
 			}
-			s.announce()
+			if s.first() != nil { // its name was there already
+				s.arrivals.wake()
+			}
 		}
 		s.attaching = s.handed > 0
 		more := s.attaching

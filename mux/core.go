@@ -42,8 +42,9 @@ type core struct {
 	polite    bool       // the writer closes the carrier, or linger does
 	linger    *time.Timer
 
-	rates [2]bucket // of new streams
-	room  sync.Cond // Open waits for it
+	rates    [2]bucket // of new streams
+	room     sync.Cond // Open waits for it
+	arrivals waiters   // for Accept
 
 	spare     chunkPool
 	probation bool   // see Admit
@@ -68,7 +69,7 @@ func (c *core) init(carrier net.Conn, cfg *Config, endAll func(error)) (err erro
 	c.written = make(chan struct{})
 	c.shutDone = make(chan struct{})
 	c.in = bufio.NewReaderSize(meter{c}, readerBytes)
-	c.room.L = &c.mu
+	c.room.L, c.arrivals.L = &c.mu, &c.mu
 	for i := range c.rates {
 		c.rates[i].perSecond = float64(c.cfg.StreamsPerSecond)
 	}

@@ -35,6 +35,7 @@ func (c *core) failLocked(err error) {
 	}
 	c.endAll(fmt.Errorf("mux: session ended: %w", err))
 	c.room.Broadcast()
+	c.arrivals.wake()
 	c.cfg.Logger.Debug("mux: session ended", "reason", err)
 }
 

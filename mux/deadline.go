@@ -1,36 +1,33 @@
 package mux
 
-import (
-	"sync"
-	"time"
-)
+import "time"
 
-// deadline is one direction's deadline. The condition's lock guards it.
+// deadline is one direction's deadline. The session's lock guards it.
 type deadline struct {
 	at     time.Time
 	passed bool
 	timer  *time.Timer // made when first needed, then reused
 }
 
-// set sets the deadline and wakes who waits on cond, so that they look at it again. It does so again when t has come.
-func (d *deadline) set(t time.Time, cond *sync.Cond) {
+// set sets the deadline and wakes who waits in w, so that they look at it again. It does so again when t has come.
+func (d *deadline) set(t time.Time, w *waiters) {
 	d.stop()
 	d.at = t
 	d.passed = !t.IsZero() && time.Until(t) <= 0
 	if !t.IsZero() && !d.passed {
 		if d.timer == nil {
-			d.timer = time.AfterFunc(time.Until(t), func() { d.fire(cond) })
+			d.timer = time.AfterFunc(time.Until(t), func() { d.fire(w) })
 		} else {
 			d.timer.Reset(time.Until(t))
 		}
 	}
-	cond.Broadcast()
+	w.wake()
 }
 
 // fire runs in the timer's goroutine. It may have been on its way when the deadline was moved, hence the second look.
-func (d *deadline) fire(cond *sync.Cond) {
-	cond.L.Lock()
-	defer cond.L.Unlock()
+func (d *deadline) fire(w *waiters) {
+	w.L.Lock()
+	defer w.L.Unlock()
 	if d.at.IsZero() || d.passed {
 		return
 	}
@@ -39,7 +36,7 @@ func (d *deadline) fire(cond *sync.Cond) {
 		return
 	}
 	d.passed = true
-	cond.Broadcast()
+	w.wake()
 }
 
 func (d *deadline) stop() {

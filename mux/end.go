@@ -14,7 +14,7 @@ func (s *session) end(st *stream) {
 		st.timer.Stop()
 	}
 	s.settle(st)
-	st.canRead.Broadcast()
+	st.canRead.wake()
 	st.canWrite.Broadcast()
 }
 

@@ -4,7 +4,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync"
 	"time"
 )
 
@@ -24,11 +23,11 @@ type endpoint struct {
 	writing     bool  // somebody's Write has the turn
 	err         error // what Read, once the buffer is empty, and Write return
 
-	canRead      sync.Cond
+	canRead      waiters
 	readDeadline deadline
 	buf          buffer
 
-	canWrite      sync.Cond
+	canWrite      waiters
 	writeDeadline deadline
 	line          *line // where the Write stands that has the turn
 }

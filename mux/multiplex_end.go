@@ -61,7 +61,7 @@ func (s *multiplex) drop(st *shared) {
 
 // wake wakes everybody who waits for something of st.
 func (st *shared) wake() {
-	st.canRead.Broadcast()
+	st.canRead.wake()
 	st.canWrite.Broadcast()
 	if st.session.full == st {
 		st.session.drained.Signal()

@@ -94,7 +94,7 @@ func (s *multiplex) receiveData(st *shared, left int) (int, error) {
 	for left > 0 && s.waitForRoom(st) {
 		n, err := st.fill(min(left, st.room()))
 		left -= n
-		st.canRead.Broadcast()
+		st.canRead.wake()
 		s.settle(st) // if it ended in the middle
 		if err != nil {
 			return left, readError(err)
@@ -219,5 +219,5 @@ func (s *multiplex) receiveEnd(st *shared) {
 	if st.closed {
 		s.answer(st)
 	}
-	st.canRead.Broadcast()
+	st.canRead.wake()
 }

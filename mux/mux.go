@@ -62,6 +62,11 @@ type Stream interface {
 	// writes fail with an error that is net.ErrClosed.
 	CloseWrite() error
 
+	// Ready reports whether Read would return at once. If not, f is called when it would, or shortly before: once, and in a
+	// goroutine of its own, which is the caller's to wait for. A stream has one f, that of the last call that returned
+	// false. So nobody need wait in Read for a stream on which little happens. What Read does for a name, Ready does too.
+	Ready(f func()) bool
+
 	// Reset ends both directions at once and throws away what has not been sent or read. The peer's calls fail with
 	// [ErrReset]. After Close it cuts short what is still going on in the background.
 	Reset() error
@@ -80,6 +85,9 @@ type Session interface {
 	// Accept returns the next stream that the peer opened and whose name has arrived. It blocks until there is one, ctx
 	// is done or the session has ended.
 	Accept(ctx context.Context) (Stream, error)
+
+	// Ready is for Accept what [Stream]'s is for Read.
+	Ready(f func()) bool
 
 	// Admit ends the peer's probation ([Config.Probation]).
 	Admit()

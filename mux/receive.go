@@ -185,9 +185,9 @@ func (s *session) arrived(st *stream) {
 		st.name, st.named = name, true
 		st.timer.Stop()
 		s.queue = append(s.queue, st) // it has only streams that count as opened by the peer, see settle: that is its bound
-		s.announce()
+		s.arrivals.wake()
 	}
-	st.canRead.Broadcast()
+	st.canRead.wake()
 }
 
 func (s *session) receiveFIN(st *stream) {
@@ -197,7 +197,7 @@ func (s *session) receiveFIN(st *stream) {
 		s.abort(st)
 		return
 	}
-	st.canRead.Broadcast()
+	st.canRead.wake()
 	if st.finOut {
 		s.end(st)
 	}

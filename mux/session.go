@@ -15,8 +15,7 @@ type session struct {
 
 	// Set by newSession.
 	client  bool
-	backlog int           // of the library: streams opened and not yet acknowledged, and opened by the peer and not yet attached
-	arrival chan struct{} // capacity 1: there may be something in queue; never closed
+	backlog int // of the library: streams opened and not yet acknowledged, and opened by the peer and not yet attached
 
 	opening  sync.Mutex // held while the library opens a stream, so that ids appear in order
 	attached sync.WaitGroup
@@ -49,7 +48,6 @@ type session struct {
 func newSession(carrier net.Conn, cfg *Config, client bool) (Session, error) {
 	s := &session{
 		client:  client,
-		arrival: make(chan struct{}, 1),
 		streams: make(map[uint32]*stream),
 		pings:   bucket{perSecond: pingsPerSecond},
 		out:     sender{urgent: lane{limit: urgentLaneBytes}, bulk: lane{limit: bulkLaneBytes}, batch: 1},

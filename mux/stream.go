@@ -172,7 +172,7 @@ func (st *stream) drop() {
 	s := st.session
 	s.buffered -= st.buf.drop()
 	s.settle(st)
-	st.canRead.Broadcast()
+	st.canRead.wake()
 	st.canWrite.Broadcast()
 }
 
