@@ -21,17 +21,19 @@ import (
 // control is our end of a session's control stream (PXP §7): it frames
 // messages, matches answers to requests, and keeps the session alive.
 //
-// Reading happens in one goroutine, the one that calls run. Answers are
-// written from there too, so a peer that does not read its answers is not read
-// either, and nothing is queued for it.
+// Reading happens in one goroutine at a time, the one that calls take. Answers
+// are written from there too, so a peer that does not read its answers is not
+// read either, and nothing is queued for it.
 type control struct {
 	stream  mux.Stream
 	remote  identity.ID
 	limits  *Limits
 	alive   func() time.Time // when the carrier last brought a byte
-	quiet   bool             // no pings and no end by silence, in version 1; set before run
+	quiet   bool             // no pings and no end by silence, in version 1; set before take
 	wire    wire
-	circuit bool // carries upgrades; set before run
+	circuit bool          // carries upgrades; set before take
+	rate    *rate.Limiter // of the remote's requests; take's
+	behind  time.Time     // since when they have come faster; zero: they have not; take's
 
 	writing chan struct{} // capacity 1: full while a frame is written
 	wbuf    []byte        // the writer's
@@ -42,7 +44,7 @@ type control struct {
 	last    uint32             // id of our last request
 	pending map[uint32]*waiter // removed by whoever waits
 	late    []*waiter          // given up, oldest first; their answers still matter
-	ended   chan struct{}      // closed when run has ended
+	ended   chan struct{}      // closed when take has failed
 	pinged  uint32             // id of the ping under way, or 0; guarded by mu
 	sent    time.Time          // when it was sent; guarded by mu
 	rtt     time.Duration      // of the last ping answered; guarded by mu
@@ -55,6 +57,8 @@ type wire interface {
 	// next reads the next message. After a timeout it may be called again.
 	// What is malformed is a *pxp.FormatError. Only the reader calls it.
 	next() (pxp.Message, error)
+	// more reports whether next has a message without reading on.
+	more() bool
 	// forget is told the id of a request that is not waited for any more.
 	forget(id uint32)
 }
@@ -66,6 +70,7 @@ func newControl(stream mux.Stream, w wire, remote identity.ID, limits *Limits, a
 		limits:  limits,
 		alive:   alive,
 		wire:    w,
+		rate:    rate.NewLimiter(rate.Limit(limits.RequestsPerSecond), limits.RequestBurst),
 		writing: make(chan struct{}, 1),
 		pending: make(map[uint32]*waiter),
 		ended:   make(chan struct{}),
@@ -306,68 +311,68 @@ func (w *waiter) result(res pxp.Res) (pxp.Res, error) {
 // errSessionEnded is replaced by the session's own cause where it is known.
 var errSessionEnded = errors.New("exchange: the session ended")
 
-// run reads messages and hands all but answers to handle, until the stream
-// or handle fails, or nothing was heard for Limits.DeadAfter. ctx only
-// ends waits for the rate limit.
-func (c *control) run(ctx context.Context, handle func(pxp.Message) error) error {
-	defer close(c.ended)
-	limit := rate.NewLimiter(rate.Limit(c.limits.RequestsPerSecond), c.limits.RequestBurst)
-	var behind time.Time // since when the remote has asked faster than that; zero: it has not
-	for {
-		m, err := c.receive()
+// take reads the next message and hands it to handle, unless it is an answer; or,
+// when none has come for a while, it sends a ping. It waits while the remote asks
+// faster than it may, unless ctx ends. It fails when the stream or handle does, or
+// nothing was heard for Limits.DeadAfter: then it must not be called again.
+func (c *control) take(ctx context.Context, handle func(pxp.Message) error) (err error) {
+	defer func() {
 		if err != nil {
-			return err
+			close(c.ended)
 		}
-		res, isRes := m.(pxp.Res)
-		if isRes {
-			ok, err := c.deliver(res)
-			if err != nil {
-				return err
-			}
-			if ok {
-				continue
-			}
-		}
-		if _, isUpgrade := m.(pxp.Upgrade); !isUpgrade || !c.circuit { // a circuit's are counted by their inbox
-			switch {
-			case limit.Tokens() >= 1:
-				behind = time.Time{}
-			case behind.IsZero():
-				behind = time.Now()
-			case time.Since(behind) > c.limits.DeadAfter:
-				return &LimitError{Limit: "RequestsPerSecond", Max: int64(c.limits.RequestsPerSecond)}
-			}
-			if err := limit.Wait(ctx); err != nil {
-				return context.Cause(ctx)
-			}
-		}
-		if isRes {
-			continue
-		}
-		if err := handle(m); err != nil {
+	}()
+	m, err := c.read()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return c.keepalive()
+	}
+	if err != nil {
+		return err
+	}
+	res, isRes := m.(pxp.Res)
+	if isRes {
+		if ok, err := c.deliver(res); ok || err != nil {
 			return err
 		}
 	}
+	if _, isUpgrade := m.(pxp.Upgrade); !isUpgrade || !c.circuit { // a circuit's are counted by their inbox
+		if err := c.slow(ctx); err != nil {
+			return err
+		}
+	}
+	if isRes {
+		return nil
+	}
+	return handle(m)
 }
 
-// receive returns the next message. While it waits it sends pings.
-func (c *control) receive() (pxp.Message, error) {
-	for {
-		var deadline time.Time
-		if !c.quiet {
-			deadline = time.Now().Add(min(c.limits.KeepAlive, c.limits.DeadAfter-time.Since(c.alive())))
-		}
-		if err := c.stream.SetReadDeadline(deadline); err != nil {
-			return nil, err
-		}
-		m, err := c.read()
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			return m, err
-		}
-		if err := c.keepalive(); err != nil {
-			return nil, err
-		}
+// slow waits when the remote asks faster than Limits.RequestsPerSecond, and fails
+// when it has for too long.
+func (c *control) slow(ctx context.Context) error {
+	switch {
+	case c.rate.Tokens() >= 1:
+		c.behind = time.Time{}
+	case c.behind.IsZero():
+		c.behind = time.Now()
+	case time.Since(c.behind) > c.limits.DeadAfter:
+		return &LimitError{Limit: "RequestsPerSecond", Max: int64(c.limits.RequestsPerSecond)}
 	}
+	if err := c.rate.Wait(ctx); err != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// ready reports whether take has something to do. If not, f is called in a
+// goroutine of its own when it has.
+func (c *control) ready(f func()) bool {
+	var deadline time.Time
+	if !c.quiet {
+		deadline = time.Now().Add(min(c.limits.KeepAlive, c.limits.DeadAfter-time.Since(c.alive())))
+	}
+	if err := c.stream.SetReadDeadline(deadline); err != nil {
+		return true // take says why
+	}
+	return c.wire.more() || c.stream.Ready(f)
 }
 
 // read returns the next message, within the stream's own deadline.

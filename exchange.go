@@ -242,7 +242,7 @@ func (ex *Exchange) dialSession(ctx context.Context, s *session, o opening) (*Co
 	}
 	conn := newConn(peer, stream)
 	s.setData(conn)
-	if !ex.spawn(func() { s.acceptStreams(peer) }) {
+	if !s.takeStreams(peer) {
 		conn.Reset()
 		return nil, ErrClosed
 	}

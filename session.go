@@ -276,25 +276,39 @@ func (s *session) readHello(ctx context.Context) error {
 // offers says whether the remote named a feature in its hello.
 func (s *session) offers(feature string) bool { return slices.Contains(s.hello.Features, feature) }
 
-// start runs the session in a goroutine of the exchange.
+// start has the session run. It reports false, and does nothing, once the
+// exchange is closed.
 func (s *session) start() bool {
 	ex := s.ex
 	ex.mu.Lock()
-	defer ex.mu.Unlock()
-	if ex.closed {
-		return false
+	closed := ex.closed
+	if !closed {
+		ex.sessions[s] = struct{}{}
+		ex.wg.Add(1) // until the session has ended
 	}
-	ex.sessions[s] = struct{}{}
-	ex.wg.Go(s.run) // ended by end, which Close calls; Close waits
-	return true
+	ex.mu.Unlock()
+	if !closed && s.control.ready(s.run) {
+		go s.run() // ended by end, which Close calls; Close waits
+	}
+	return !closed
 }
 
-// run reads the control stream until the session ends, then releases it.
+// run does what the control stream has for us, and releases the session when
+// it has ended. It returns when there is nothing to do; when there is, it is
+// called again in a goroutine of its own. So a peer that is silent costs none.
 func (s *session) run() {
-	defer close(s.done)
-	err := s.control.run(s.ctx, s.handle)
-	s.end(err)
-	s.control.stream.Reset() // what is left on it would stay in the budget
+	for {
+		if err := s.control.take(s.ctx, s.handle); err != nil {
+			s.end(err)
+			s.control.stream.Reset() // what is left on it would stay in the budget
+			close(s.done)
+			s.ex.wg.Done()
+			return
+		}
+		if !s.control.ready(s.run) {
+			return
+		}
+	}
 }
 
 // err is why the session ended; nil while it has not.
@@ -447,7 +461,7 @@ func (s *session) accepted(m pxp.Connect) error {
 		return refused
 	}
 	// Even if that could not be written: somebody must take what has come.
-	if !s.ex.spawn(func() { s.acceptStreams(peer) }) {
+	if !s.takeStreams(peer) {
 		return ErrClosed
 	}
 	return err

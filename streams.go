@@ -9,40 +9,59 @@ import (
 	"github.com/peer-exchange/exchange/pxp"
 )
 
-// acceptStreams hands the streams that a peer opens to whom their names say,
-// until the session ends.
-func (s *session) acceptStreams(peer *Peer) {
-	for {
-		stream, err := s.mux.Accept(context.Background()) // ends with the session
-		if err != nil {
+// takeStreams hands the streams that a peer opens to whom their names say,
+// until the session ends. It does not wait for that, but Close does. It reports
+// false, and does nothing, once the exchange is closed.
+func (s *session) takeStreams(peer *Peer) bool {
+	var take func()
+	take = func() {
+		for s.mux.Ready(take) { // if not, take is called again when there is a stream
+			stream, err := s.mux.Accept(context.Background())
+			if err == nil {
+				s.take(peer, stream)
+				continue
+			}
 			// The reader of the control stream may know better why.
 			select {
 			case <-s.ctx.Done(): // ended by the reader, among others
 			case <-time.After(peerLinger): // it reads at its own pace
 			}
 			s.end(lost(err))
+			s.ex.wg.Done()
 			return
 		}
-		name := stream.Name()
-		switch {
-		case name == s.dataStream():
-			s.acceptData(peer, stream)
-		case strings.HasPrefix(name, "relay:"):
-			token, ok := pxp.ParseRelayStream(name)
-			if !ok || !s.ex.slots.join(token, peer, stream) {
-				stream.Reset()
-			}
-		default:
-			s.ex.mu.Lock()
-			l := s.ex.listeners[name]
-			s.ex.mu.Unlock()
-			if l == nil {
-				s.ex.log.Debug("stream reset: nobody listens", "name", clean(name), "peer", s.remote)
-				stream.Reset()
-				continue
-			}
-			l.push(newConn(peer, stream))
+	}
+	s.ex.mu.Lock()
+	defer s.ex.mu.Unlock()
+	if s.ex.closed {
+		return false
+	}
+	s.ex.wg.Add(1) // until the session has ended
+	go take()      // returns when there is no stream to take
+	return true
+}
+
+// take hands over one stream that the peer has opened.
+func (s *session) take(peer *Peer, stream mux.Stream) {
+	name := stream.Name()
+	switch {
+	case name == s.dataStream():
+		s.acceptData(peer, stream)
+	case strings.HasPrefix(name, "relay:"):
+		token, ok := pxp.ParseRelayStream(name)
+		if !ok || !s.ex.slots.join(token, peer, stream) {
+			stream.Reset()
 		}
+	default:
+		s.ex.mu.Lock()
+		l := s.ex.listeners[name]
+		s.ex.mu.Unlock()
+		if l == nil {
+			s.ex.log.Debug("stream reset: nobody listens", "name", clean(name), "peer", s.remote)
+			stream.Reset()
+			return
+		}
+		l.push(newConn(peer, stream))
 	}
 }
 

@@ -52,3 +52,17 @@ func TestVersion1NullIsNoList(t *testing.T) {
 		}
 	})
 }
+
+// Lines that come at once are all heeded, though nothing follows that would say so.
+func TestVersion1LinesAtOnce(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := raw1Join(t, w.node())
+		_ = r.say("%s\n%s", `["getpeers","7","test"]`, `["getpeers","8","test"]`)
+		for _, want := range []string{`["res","7",[null,[]]]`, `["res","8",[null,[]]]`} {
+			if got := r.line(); got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+		}
+	})
+}

@@ -162,6 +162,8 @@ func (w *wire1) next() (pxp.Message, error) {
 	return m, nil
 }
 
+func (w *wire1) more() bool { return len(w.ready) > 0 }
+
 // take decodes one line and queues what it says.
 func (w *wire1) take(line []byte) error {
 	m, err := v1.Decode(line)

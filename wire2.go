@@ -14,6 +14,8 @@ func (w *wire2) append(dst []byte, m pxp.Message) ([]byte, error) { return pxp.A
 
 func (*wire2) forget(uint32) {}
 
+func (*wire2) more() bool { return false } // frameReader reads no further than a message
+
 func (w *wire2) next() (pxp.Message, error) {
 	body, err := w.in.next()
 	if err != nil {
