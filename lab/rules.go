@@ -28,7 +28,7 @@ func natRules(kind Kind, host string) string {
 	case Symmetric:
 		after = "masquerade fully-random"
 	case NoUDP:
-		through += ` meta l4proto udp drop;`
+		through += ` oifname "eth0" meta l4proto udp drop;` // inside, where a bridge may show its frames to these rules, it gets through
 	default:
 		panic(fmt.Sprintf("lab: no NAT is %q", kind))
 	}

@@ -1,0 +1,165 @@
+//go:build lab
+
+package lab
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write docs/nat-matrix.md in place of comparing with it")
+
+// matrixFile has the tables that TestMatrix holds true, between these lines.
+var matrixFile = filepath.Join("..", "docs", "nat-matrix.md")
+
+const (
+	tablesBegin = "<!-- tables: begin (go test -tags lab ./lab -run TestMatrix -update) -->\n"
+	tablesEnd   = "<!-- tables: end -->\n"
+)
+
+// What a search for a peer ends in.
+const (
+	direct  = "direct"
+	relayed = "relayed"
+	nothing = "-"
+)
+
+// neighbours are pairs that have a NAT in common.
+var neighbours = []struct {
+	name string
+	top  Topology
+}{
+	{"in one home, port restricted", Topology{
+		NATs:  []NAT{{Name: "nat", Kind: PortRestricted}},
+		Hosts: []Host{{Name: "a", Behind: "nat"}, {Name: "b", Behind: "nat"}},
+	}},
+	{"in one home, symmetric", Topology{
+		NATs:  []NAT{{Name: "nat", Kind: Symmetric}},
+		Hosts: []Host{{Name: "a", Behind: "nat"}, {Name: "b", Behind: "nat"}},
+	}},
+	{"in one home, no UDP through its NAT", Topology{
+		NATs:  []NAT{{Name: "nat", Kind: NoUDP}},
+		Hosts: []Host{{Name: "a", Behind: "nat"}, {Name: "b", Behind: "nat"}},
+	}},
+	{"in two homes of one carrier", Topology{
+		NATs: []NAT{
+			{Name: "carrier", Kind: PortRestricted, LAN: lanOfOthers},
+			{Name: "anat", Kind: PortRestricted, Behind: "carrier"}, {Name: "bnat", Kind: PortRestricted, Behind: "carrier"},
+		},
+		Hosts: []Host{{Name: "a", Behind: "anat"}, {Name: "b", Behind: "bnat"}},
+	}},
+}
+
+// For each pair of places: does looking for a peer end in a direct path, in a relayed one, or in an error that says why?
+func TestMatrix(t *testing.T) {
+	var mu sync.Mutex
+	found := make(map[string]string)
+	t.Run("pairs", func(t *testing.T) {
+		pair := func(name string, top Topology) {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				outcome := seek(t, top)
+				mu.Lock()
+				defer mu.Unlock()
+				found[name] = outcome
+			})
+		}
+		for _, a := range Places {
+			for _, b := range Places {
+				var top Topology
+				top.Put("a", a)
+				top.Put("b", b)
+				pair(pairName(a, b), top)
+			}
+		}
+		for _, n := range neighbours {
+			pair(n.name, n.top)
+		}
+	})
+	if t.Failed() || len(found) < len(Places)*len(Places)+len(neighbours) { // -run may have left out some
+		return
+	}
+	compare(t, tables(found))
+}
+
+func pairName(a, b Place) string { return fmt.Sprintf("%s to %s", a, b) }
+
+// seek has host a look for b by way of a node that both know.
+func seek(t *testing.T, top Topology) (outcome string) {
+	t.Helper()
+	top.Hosts = append(top.Hosts, Host{Name: "boot"})
+	l := New(t, top)
+	boot := "tcp://" + l.Addr("boot").String() + ":8000"
+	l.Node("boot", "--listen", boot).ID()
+	b := l.Node("b", "--bootstrap", boot)
+	b.Wait("its bootstrap node", patience, func(e Event) bool { return e.Event == "peer" })
+	a := l.Node("a", "--bootstrap", boot, "--target", "2")
+	about := b.ID()
+	e := a.Wait("meeting the peer, or not", patience, func(e Event) bool {
+		return e.Peer == about && (e.Event == "peer" || e.Event == "unmet")
+	})
+	switch {
+	case e.Event == "unmet":
+		if !strings.Contains(e.Error, "our addresses: ") {
+			t.Errorf("does not say why: %s", e)
+		}
+		t.Log(e.Error)
+		return nothing
+	case e.Path == "webrtc" && !strings.Contains(e.Local+e.Remote, "relay "):
+		t.Log(e.Local, e.Remote)
+		return direct
+	}
+	return relayed
+}
+
+// tables are what is known, in Markdown.
+func tables(found map[string]string) string {
+	var b strings.Builder
+	b.WriteString("| asks \\ is met |")
+	for _, p := range Places {
+		fmt.Fprintf(&b, " %s |", p)
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(Places)) + "\n")
+	for _, p := range Places {
+		fmt.Fprintf(&b, "| **%s** |", p)
+		for _, q := range Places {
+			fmt.Fprintf(&b, " %s |", found[pairName(p, q)])
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("\n| two peers | |\n|---|---|\n")
+	for _, n := range neighbours {
+		fmt.Fprintf(&b, "| %s | %s |\n", n.name, found[n.name])
+	}
+	return b.String()
+}
+
+func compare(t *testing.T, tables string) {
+	t.Helper()
+	text, err := os.ReadFile(matrixFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := bytes.Cut(text, []byte(tablesBegin))
+	old, after, ended := bytes.Cut(rest, []byte(tablesEnd))
+	if !found || !ended {
+		t.Fatalf("%s has no place for the tables", matrixFile)
+	}
+	if string(old) == tables {
+		return
+	}
+	if !*update {
+		t.Errorf("%s says\n%s\nbut it is\n%s", matrixFile, old, tables)
+		return
+	}
+	text = bytes.Join([][]byte{before, []byte(tablesBegin), []byte(tables), []byte(tablesEnd), after}, nil)
+	if err := os.WriteFile(matrixFile, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
