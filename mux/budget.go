@@ -7,7 +7,9 @@ import "sync"
 // nothing of it is left to read.
 //
 // A part of it is set aside for the first streams of each session, so that no number of others can take these away; what
-// is left is for whoever asks first. The last quarter of that is kept for new streams, windows do not grow into it.
+// is left is common: a session may take of that as long as no less than it then has stays free. So one alone takes half of
+// it at most, of nine that want all each has a tenth, and a tenth is free. The last quarter is kept for new streams, windows
+// do not grow into it: it does not count as free for them.
 //
 // A Budget may be used concurrently. It is made by [NewBudget].
 type Budget struct {
@@ -124,20 +126,24 @@ func (p *share) hold(n int64) bool {
 	return true
 }
 
-// take takes least to most bytes of what is for all, as long as no more than limit of that are taken. The budget is locked.
+// take takes least to most bytes of what is for all, as long as no less of the first limit bytes stays free than the session
+// has then. The budget is locked.
 func (p *share) take(least, most int, limit int64) int {
-	n := min(int64(most), limit-p.budget.taken)
+	b := p.budget
+	n := min(int64(most), (limit-b.taken-p.taken)/2)
 	if n < int64(least) {
 		return 0
 	}
 	p.taken += n
-	p.budget.taken += n
+	b.taken += n
 	return int(n)
 }
 
-// over is why Open fails when there is no room for a stream.
-func (b *Budget) over() error {
+// over is why Open fails when there is no room for a stream: what the session would have, and what it may.
+func (p *share) over() error {
+	b := p.budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return &LimitError{LimitBudgetBytes, b.taken + b.held + Window, b.common + b.held}
+	has := p.held + p.taken
+	return &LimitError{LimitBudgetBytes, has + Window, has + max(0, (b.common-b.taken-p.taken)/2)}
 }

@@ -28,7 +28,7 @@ const (
 	LimitPings          = "pings in a burst"
 	LimitControlBytes   = "bytes of control frames that the peer does not take"
 	LimitProbationBytes = "bytes unread before the peer is admitted"
-	LimitBudgetBytes    = "bytes promised by all sessions" // Max is without what is set aside for other sessions
+	LimitBudgetBytes    = "bytes that this session has of what is for all" // Max is what it may have of them now
 )
 
 // LimitError says that a limit was met: by the peer when it is why a session ended, by us when Open returns it.

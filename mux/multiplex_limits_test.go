@@ -148,7 +148,7 @@ func TestMultiplexTooManyUnclaimed(t *testing.T) {
 
 // However many streams a session may have, few wait, and all of them share one window, the budget's too.
 func TestMultiplexLobby(t *testing.T) {
-	budget := mux.NewBudget(3*mux.Window, 0)
+	budget := mux.NewBudget(6*mux.Window, 0)
 	inMultiplexBubble(t, &mux.Config{Budget: budget}, func(t *testing.T, s mux.Session, peer *rawPeer) {
 		st := mustOpen(t, s, "x")
 		peer.send(m(99, mOpen, "x"))
@@ -283,7 +283,7 @@ func TestMultiplexOpenWaits(t *testing.T) {
 }
 
 func TestMultiplexBudget(t *testing.T) {
-	budget := mux.NewBudget(4*mux.Window, 0)
+	budget := mux.NewBudget(8*mux.Window, 0)
 	inMultiplexBubble(t, &mux.Config{Budget: budget}, func(t *testing.T, s mux.Session, peer *rawPeer) {
 		st := mustOpen(t, s, "x")
 		peer.send(m(0, mOpen, "x"), m(0, mData, strings.Repeat("u", 8*mux.Window)))

@@ -26,7 +26,7 @@ func (s *multiplex) Open(ctx context.Context, name string) (Stream, error) {
 		return nil, err
 	}
 	if !s.budget.begin() {
-		return nil, s.cfg.Budget.over()
+		return nil, s.budget.over()
 	}
 	st := s.claim(name)
 	if st == nil {

@@ -54,7 +54,7 @@ func (s *session) reserveStream(ctx context.Context) error {
 		return err
 	}
 	if !s.budget.begin() {
-		return s.cfg.Budget.over()
+		return s.budget.over()
 	}
 	s.rates[ours].add(time.Now())
 	s.opened[ours]++
