@@ -353,13 +353,29 @@ func (c *control) slow(ctx context.Context) error {
 		c.behind = time.Time{}
 	case c.behind.IsZero():
 		c.behind = time.Now()
-	case time.Since(c.behind) > c.limits.DeadAfter:
-		return &LimitError{Limit: "RequestsPerSecond", Max: int64(c.limits.RequestsPerSecond)}
+	case time.Since(c.behind) > c.limits.DeadAfter, c.quiet && c.unread() > maxBehind1:
+		return c.askedTooMuch()
 	}
 	if err := c.rate.Wait(ctx); err != nil {
 		return context.Cause(ctx)
 	}
 	return nil
+}
+
+func (c *control) askedTooMuch() error {
+	return &LimitError{Limit: "RequestsPerSecond", Max: int64(c.limits.RequestsPerSecond)}
+}
+
+// maxBehind1 is how much a peer of version 1 may have said that is not read yet
+// because it asks faster than it may. Nothing tells it to wait, and behind more
+// than that we would not see the end of its connection.
+const maxBehind1 = v1.MaxLine
+
+func (c *control) unread() int {
+	if s, ok := c.stream.(interface{ Unread() int }); ok {
+		return s.Unread()
+	}
+	return 0
 }
 
 // ready reports whether take has something to do. If not, f is called in a
@@ -405,6 +421,9 @@ func (c *control) readError(err error) error {
 func (c *control) keepalive() error {
 	idle := time.Since(c.alive())
 	if idle >= c.limits.DeadAfter {
+		if c.unread() > 0 { // it is silent because we read no more of it
+			return c.askedTooMuch()
+		}
 		return ErrDead
 	}
 	if !c.tryAcquire() { // a write under way ends by its own deadline

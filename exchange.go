@@ -47,6 +47,7 @@ type Exchange struct {
 	log            *slog.Logger
 	events         *events
 	gate           *gate
+	pace           *pace
 	refusals       *refusals
 	slots          *slots    // candidate tokens and circuits through us
 	meetings       *meetings // circuits that we are the target of
@@ -128,6 +129,7 @@ func New(network string, config *Config) (*Exchange, error) {
 		ex.transport1 = t.SimplePeer()
 		ex.features = append(ex.features, featureV1)
 	}
+	ex.pace = newPace(&ex.limits)
 	ex.conns = newListener(ex, "", cfg.Limits.Peers)
 	ex.ctx, ex.cancel = context.WithCancelCause(context.Background())
 	return ex, nil

@@ -48,6 +48,16 @@ func (g *gate) enter(addr net.Addr) (leave func(), err error) {
 	}, nil
 }
 
+// awayPrefix is addressPrefix, but not of loopback: whoever is on this machine can
+// do worse than to connect often, and behind a proxy on it are many.
+func awayPrefix(addr net.Addr) (netip.Prefix, bool) {
+	prefix, known := addressPrefix(addr)
+	if a := prefix.Addr(); !known || a.IsLoopback() || a.IsUnspecified() { // ::1 is in ::/64
+		return netip.Prefix{}, false
+	}
+	return prefix, true
+}
+
 // addressPrefix is what counts as one address: an IPv4 address, an IPv6 /64.
 // Carriers without IP addresses are not told apart.
 func addressPrefix(addr net.Addr) (netip.Prefix, bool) {

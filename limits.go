@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"time"
 
@@ -19,7 +20,11 @@ type Limits struct {
 
 	Unauthenticated           int // connections before hello at once; 128
 	UnauthenticatedPerAddress int // of them from one IPv4 address or IPv6 /64; 8
+	HandshakesPerSecond       int // handshakes begun with those who connect, on average; beyond it they wait for their turn; 100
+	HandshakeBurst            int // and at once, a quarter of it from one address; 200
+	HandshakesPerAddress      int // as HandshakesPerSecond, of one IPv4 address or IPv6 /64, loopback excepted; 20
 	Peers                     int // sessions with peers; 50. Half of Maintain's target is kept for outgoing ones
+	PeersPerAddress           int // of them that connected from one IPv4 address or IPv6 /64, loopback excepted; half of Peers, 25
 
 	Requests          int // requests of ours without an answer, per peer; 64
 	RequestsPerSecond int // requests that a peer may send, on average; beyond it we read slower, after DeadAfter of that we end; 20
@@ -44,8 +49,12 @@ type Limits struct {
 	StreamBacklog    int // streams of one name waiting for Accept; 128
 	StreamWindow     int // bytes in flight or unread, per stream; 16 MiB
 	SessionBytes     int // the same per session, at least 512 KiB for each of Streams; 48 MiB
-	ExchangeBytes    int // the same per exchange, at least 256 KiB for each stream; half is set aside for Peers in equal parts of 256 KiB; 256 MiB
+	ExchangeBytes    int // the same per exchange, at least 1 MiB for each of Peers; half is set aside for Peers in equal parts of 256 KiB; 256 MiB, or 1 MiB for each of Peers if that is more
 }
+
+// peerBytes is what a peer needs of ExchangeBytes: half of that is set aside for
+// it, which is just enough for its control stream and its data stream.
+const peerBytes = 4 * mux.Window
 
 // DefaultLimits returns what zero fields of Limits stand for.
 func DefaultLimits() Limits {
@@ -58,7 +67,11 @@ func DefaultLimits() Limits {
 
 		Unauthenticated:           128,
 		UnauthenticatedPerAddress: 8,
+		HandshakesPerSecond:       100,
+		HandshakeBurst:            200,
+		HandshakesPerAddress:      20,
 		Peers:                     50,
+		PeersPerAddress:           25,
 
 		Requests:          64,
 		RequestsPerSecond: 20,
@@ -91,6 +104,12 @@ func DefaultLimits() Limits {
 // struct so that a new field cannot be forgotten.
 func (l Limits) withDefaults() (Limits, error) {
 	def := DefaultLimits()
+	if l.Peers > 0 {
+		def.PeersPerAddress = max(1, l.Peers/2)
+		if l.Peers <= math.MaxInt/peerBytes {
+			def.ExchangeBytes = max(def.ExchangeBytes, l.Peers*peerBytes)
+		}
+	}
 	v, d := reflect.ValueOf(&l).Elem(), reflect.ValueOf(def)
 	for i := range v.NumField() {
 		f := v.Field(i)
@@ -112,11 +131,13 @@ func (l Limits) withDefaults() (Limits, error) {
 		{"StreamBurst", l.StreamBurst, 2},
 		{"StreamWindow", l.StreamWindow, mux.Window},
 		{"SessionBytes", l.SessionBytes, 2 * l.Streams * mux.Window},
-		{"ExchangeBytes", l.ExchangeBytes, 2 * mux.Window},
 	} {
 		if least.have < least.want {
 			return l, fmt.Errorf("exchange: Limits.%s is %d: at least %d is needed", least.field, least.have, least.want)
 		}
+	}
+	if l.ExchangeBytes/peerBytes < l.Peers {
+		return l, fmt.Errorf("exchange: Limits.ExchangeBytes is %d: %d peers (Limits.Peers) need at least %d each", l.ExchangeBytes, l.Peers, peerBytes)
 	}
 	if l.Candidates > def.Candidates {
 		return l, fmt.Errorf("exchange: Limits.Candidates is %d: an answer holds at most %d (PXP §8)", l.Candidates, def.Candidates)

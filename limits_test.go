@@ -244,7 +244,7 @@ func TestHello(t *testing.T) {
 func TestOutsidersAndBudget(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		w := newWorld(t)
-		a := w.node(withLimits(exchange.Limits{ExchangeBytes: 4 << 20}))
+		a := w.node(withLimits(exchange.Limits{Peers: 4, ExchangeBytes: 4 << 20}))
 		b := w.node()
 		x, y := b.connect(a)
 		before := a.Stats().PromisedBytes

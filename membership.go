@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"bytes"
+	"net/netip"
 	"time"
 
 	"github.com/peer-exchange/exchange/identity"
@@ -111,6 +112,9 @@ func (ex *Exchange) judge(s *session, old *Peer) error {
 		if most := ex.limits.Peers - ex.target/2; ex.incoming() >= most || ex.full(s.remote) {
 			return &LimitError{Limit: "Peers", Max: int64(most)}
 		}
+		if ex.fromAddress(s.from) >= ex.limits.PeersPerAddress {
+			return &LimitError{Limit: "PeersPerAddress", Max: int64(ex.limits.PeersPerAddress)}
+		}
 	}
 	if old != nil && !ex.better(s, old.s) {
 		return &ConnectedError{Peer: s.remote}
@@ -145,6 +149,19 @@ func (ex *Exchange) better(s, old *session) bool {
 func (ex *Exchange) incoming() (n int) {
 	for _, p := range ex.peers {
 		if !p.s.dialer {
+			n++
+		}
+	}
+	return n
+}
+
+// fromAddress counts the peers that connected from there; ex.mu is held.
+func (ex *Exchange) fromAddress(from netip.Prefix) (n int) {
+	if !from.IsValid() {
+		return 0
+	}
+	for _, p := range ex.peers {
+		if p.s.from == from {
 			n++
 		}
 	}

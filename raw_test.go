@@ -39,11 +39,16 @@ func newKey(t *testing.T) *identity.Key {
 // rawDial goes as far as the control stream: hello is the caller's.
 func rawDial(t *testing.T, socket net.Conn, key *identity.Key) *raw {
 	t.Helper()
+	return rawDialWith(t, socket, key, nil)
+}
+
+func rawDialWith(t *testing.T, socket net.Conn, key *identity.Key, config *mux.Config) *raw {
+	t.Helper()
 	conn, err := secure.Client(context.Background(), socket, &secure.Config{Key: key, Preamble: []byte(pxp.Magic2)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := mux.Client(conn, nil)
+	m, err := mux.Client(conn, config)
 	if err != nil {
 		t.Fatal(err)
 	}

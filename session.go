@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"syscall"
@@ -36,8 +37,9 @@ type session struct {
 	control *control
 	binding [32]byte // what membership proofs are bound to
 	export  func(label string) [32]byte
-	seen    string    // where we see the remote; empty if that says nothing
-	hello   pxp.Hello // theirs; set before run
+	seen    string       // where we see the remote; empty if that says nothing
+	from    netip.Prefix // where it connected from, for PeersPerAddress; invalid: that does not count
+	hello   pxp.Hello    // theirs; set before run
 	started time.Time
 
 	circuit  bool        // carries signaling only
@@ -97,6 +99,11 @@ func (ex *Exchange) openSecure(ctx context.Context, carrier net.Conn, o opening)
 			return nil, fmt.Errorf("%w: it was introduced as a node of version 2", ErrVersion1)
 		}
 		o.version = version
+		if o.path.Via.IsZero() { // who comes through a relay is bounded by Limits.Meetings
+			if err := ex.pace.wait(ctx, carrier.RemoteAddr()); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if err := ex.speaks(o.version); err != nil {
 		if !o.dialer && o.version == pxp.Version { // tells the dialer what we speak
@@ -154,6 +161,9 @@ func (ex *Exchange) newSession(o opening, remote identity.ID, conn net.Conn, m m
 		first:   make(chan *Conn, 1),
 		ended:   make(chan struct{}),
 		done:    make(chan struct{}),
+	}
+	if !o.dialer && o.path.Via.IsZero() {
+		s.from, _ = awayPrefix(conn.RemoteAddr())
 	}
 	s.control.broken = func(err error) {
 		ex.spawn(func() { s.end(err) }) // if not, Close ends s
@@ -338,7 +348,9 @@ func (s *session) end(err error) {
 	if remoteEnded(err) {
 		// What has arrived stays readable: it is the carrier that ends, not
 		// the streams. All that the remote wrote came before its bye.
-		s.carrier.Close()
+		if !ruleBroken(err) { // else the mux is about to say so, and closes it
+			s.carrier.Close()
+		}
 		s.mux.Release()
 		return
 	}
@@ -350,6 +362,14 @@ func (s *session) end(err error) {
 func remoteEnded(err error) bool {
 	var remote *RemoteError
 	return errors.As(err, &remote) || errors.Is(err, ErrDead) || errors.Is(err, ErrLost)
+}
+
+// ruleBroken says whether the mux has ended the session because of what the
+// remote did.
+func ruleBroken(err error) bool {
+	var limit *mux.LimitError
+	var rule *mux.ProtocolError
+	return errors.As(err, &limit) || errors.As(err, &rule)
 }
 
 // finish is end for a session whose streams are done: it lets what was

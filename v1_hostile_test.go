@@ -324,3 +324,29 @@ func TestVersion1NodeIsNobodyElse(t *testing.T) {
 		}
 	})
 }
+
+// A peer of version 1 that asks more than it may is read more slowly, like any other. But nothing tells it to wait, so one
+// that does not stop is ended at once, else we would not see for DeadAfter that it has gone.
+func TestVersion1AsksTooMuch(t *testing.T) {
+	unharmed(t, func(t *testing.T, _ *world, victim *node) {
+		some := raw1Join(t, victim)
+		for range 200 { // burst 50, then 20 a second
+			_ = some.say(`["x","1",null]`)
+		}
+		began := time.Now()
+		many := raw1Join(t, victim)
+		for many.say(`["x","1",null]`) == nil {
+		}
+		e := waitEvent(victim, "left", func(exchange.PeerLeft) bool { return true })
+		if !isLimit("RequestsPerSecond")(e.Err) {
+			t.Errorf("left with %v", e.Err)
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("gone after %v", took)
+		}
+		time.Sleep(5 * time.Second)
+		if n := victim.NumPeers(); n != 2 {
+			t.Errorf("%d peers, want the honest one and that which asked a little much", n)
+		}
+	})
+}

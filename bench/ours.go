@@ -28,9 +28,9 @@ func (o ours) name() string {
 }
 
 // ourLimits are the defaults but for those on how fast streams may be opened
-// and how many may be there.
+// and handshakes begun.
 func ourLimits() exchange.Limits {
-	return exchange.Limits{StreamsPerSecond: plenty, StreamBurst: plenty}
+	return exchange.Limits{StreamsPerSecond: plenty, StreamBurst: plenty, HandshakesPerSecond: plenty, HandshakeBurst: plenty}
 }
 
 func (o ours) start(l line, serve func(stream)) (ends, error) {

@@ -37,7 +37,7 @@ func benchConfig(v1 bool) (*exchange.Config, error) {
 	config := &exchange.Config{
 		Transport: transport,
 		V1:        exchange.V1Refuse,
-		Limits:    exchange.Limits{Peers: 1000, UnauthenticatedPerAddress: 128, QueryEvery: time.Millisecond},
+		Limits:    exchange.Limits{Peers: 1000, UnauthenticatedPerAddress: 128, HandshakesPerSecond: 1e6, HandshakeBurst: 1e6, QueryEvery: time.Millisecond},
 	}
 	if v1 {
 		config.V1 = exchange.V1Only

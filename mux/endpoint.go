@@ -108,6 +108,13 @@ func (e *endpoint) setClosed() {
 	e.writeDeadline.stop()
 }
 
+// Unread returns how many bytes have come that were not read. It is a method of all streams, though not of [Stream].
+func (e *endpoint) Unread() int {
+	e.core.mu.Lock()
+	defer e.core.mu.Unlock()
+	return e.buf.size
+}
+
 // Name implements [Stream].
 func (e *endpoint) Name() string { return e.name }
 

@@ -80,7 +80,16 @@ var controlAttacks = []Attack{
 				return nil
 			})
 		}},
-	{"control/places", "takes the places of peers and stays", "Peers", 20,
+	{"control/places", "takes the places of peers from many addresses, and stays", "Peers", 20,
+		func(ctx context.Context, p *player) {
+			address := 0
+			p.each(ctx, 1, func(int) error {
+				address++
+				_, err := p.join(ctx, address)
+				return err
+			})
+		}},
+	{"control/address", "takes the places of peers from one address, and stays", "PeersPerAddress", 20,
 		func(ctx context.Context, p *player) {
 			p.each(ctx, 1, func(int) error {
 				_, err := p.join(ctx, 0)

@@ -44,12 +44,8 @@ var table = []expected{
 	{name: "control/unread", lasts: long, why: limit("RequestsPerSecond")},
 	{name: "control/hello", why: protocol, bye: pxp.CodeProtocol},
 	{name: "control/joins", why: is(exchange.ErrLost)},
-	{name: "control/places", why: limit("Peers"), bye: pxp.CodeLimit, also: func(_ attack.Tally, m most) error {
-		if m.stats.Peers > 50 {
-			return fmt.Errorf("%d peers", m.stats.Peers)
-		}
-		return nil
-	}},
+	{name: "control/places", why: limit("Peers"), bye: pxp.CodeLimit, also: peers(exchange.DefaultLimits().Peers)},
+	{name: "control/address", why: limit("PeersPerAddress"), bye: pxp.CodeLimit, also: peers(1 + exchange.DefaultLimits().PeersPerAddress)},
 
 	{name: "mux/streams", rate: 2000, lasts: 2 * time.Second, why: limit(mux.LimitStreamRate), goAway: true},
 	{name: "mux/names", rate: 2000, lasts: 2 * time.Second, why: limit(mux.LimitStreamRate), goAway: true},
@@ -119,6 +115,16 @@ func promised(m most, windows int64) error {
 		return fmt.Errorf("%d bytes were promised, want %d windows at most", m.stats.PromisedBytes, windows)
 	}
 	return nil
+}
+
+// peers checks that there were no more than so many.
+func peers(max int) func(attack.Tally, most) error {
+	return func(_ attack.Tally, m most) error {
+		if m.stats.Peers > max {
+			return fmt.Errorf("%d peers, want %d at most", m.stats.Peers, max)
+		}
+		return nil
+	}
 }
 
 // circuits checks that there were some, and no more than each pair of the attacker's peers and the honest one may have.
