@@ -28,8 +28,8 @@ func newLab(ctx context.Context, dir string, stderr io.Writer) (*lab, error) {
 	return l, nil
 }
 
-// recoverTime is how long a node may take until all is as before.
-const recoverTime = 5 * time.Second
+// visitTime is how long somebody new may take to become a peer and be answered.
+const visitTime = 5 * time.Second
 
 // attacked starts a node and its honest clients, attacks, and measures before, during and after.
 func (l *lab) attacked(ctx context.Context, a attack.Attack, o *options) (row row, err error) {
@@ -92,7 +92,7 @@ func (l *lab) attacked(ctx context.Context, a attack.Attack, o *options) (row ro
 		row.miss("the node died")
 	}
 
-	row.recovered(ctx, n, honest, files, over)
+	row.recovered(ctx, n, honest, files, over, o.recovery)
 	for _, ex := range honest.exchanges {
 		if why := n.lost(ex.ID()); why != "" {
 			row.miss("an honest peer was lost (" + why + ")")
@@ -110,8 +110,8 @@ func (l *lab) attacked(ctx context.Context, a attack.Attack, o *options) (row ro
 	return row, ctx.Err()
 }
 
-// recovered looks whether all is as before, again and again for recoverTime, and whether somebody new gets in.
-func (row *row) recovered(ctx context.Context, n *node, honest *clients, files int, over time.Time) {
+// recovered looks whether all is as before, again and again for so long, and whether somebody new gets in.
+func (row *row) recovered(ctx context.Context, n *node, honest *clients, files int, over time.Time, within time.Duration) {
 	pid := n.cmd.Process.Pid
 	left, newcomer := -1, error(nil)
 	for {
@@ -124,7 +124,7 @@ func (row *row) recovered(ctx context.Context, n *node, honest *clients, files i
 			newcomer = visit(ctx, n)
 		}
 		row.Recovery = time.Since(over).Seconds()
-		if left <= 0 && newcomer == nil || time.Since(over) > recoverTime || ctx.Err() != nil {
+		if left <= 0 && newcomer == nil || time.Since(over) > within || ctx.Err() != nil {
 			break
 		}
 		pause(ctx, 100*time.Millisecond)
@@ -145,7 +145,7 @@ func (row *row) recovered(ctx context.Context, n *node, honest *clients, files i
 
 // visit makes a peer of the node for a moment.
 func visit(ctx context.Context, n *node) error {
-	ctx, cancel := context.WithTimeout(ctx, recoverTime)
+	ctx, cancel := context.WithTimeout(ctx, visitTime)
 	defer cancel()
 	ex, conn, err := join(ctx, n.tcp)
 	if err != nil {

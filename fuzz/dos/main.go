@@ -32,6 +32,7 @@ type options struct {
 	rate     int
 	duration time.Duration
 	quiet    time.Duration
+	recovery time.Duration
 	json     bool
 	list     bool
 	strict   bool
@@ -50,6 +51,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.IntVar(&o.rate, "rate", -1, "actions a second, 0: as many as go (default: the attack's own)")
 	flags.DurationVar(&o.duration, "duration", 5*time.Second, "how long each attack lasts")
 	flags.DurationVar(&o.quiet, "quiet", 3*time.Second, "how long is measured before it")
+	flags.DurationVar(&o.recovery, "recovery", 5*time.Second, "how long a node may take until all is as before")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object a line instead of the table")
 	flags.BoolVar(&o.list, "list", false, "print the attacks and what they meet, and do nothing")
 	flags.BoolVar(&o.strict, "strict", false, "fail also when honest clients were more than three times slower")
