@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/peer-exchange/exchange/pxp"
+	"github.com/peer-exchange/exchange/wrtc"
 )
 
 // timeout returns an error that matches [ErrTimeout] and says what was waited
@@ -37,6 +38,7 @@ func codeOf(err error) pxp.Code {
 	var protocol *ProtocolError
 	var remote *RemoteError
 	var limit *LimitError
+	var signal *wrtc.SignalError
 	switch {
 	case err == nil:
 		return pxp.CodeOK
@@ -44,6 +46,8 @@ func codeOf(err error) pxp.Code {
 		return pxp.CodeUnreachable
 	case errors.As(err, &protocol):
 		return protocol.Code
+	case errors.As(err, &signal): // a description that makes no sense (PXP §8.5)
+		return pxp.CodeProtocol
 	case errors.As(err, &limit):
 		return pxp.CodeLimit
 	case errors.Is(err, ErrClosed), errors.Is(err, context.Canceled):

@@ -77,6 +77,9 @@ func TestWebRTCRubbish(t *testing.T) {
 			if !errors.As(err, &signal) || !errors.Is(err, exchange.ErrAllFailed) {
 				t.Errorf("GetNewPeer: %v, want ErrAllFailed with a SignalError", err)
 			}
+			if bye := inner.expectEnd(); bye.Code != pxp.CodeProtocol {
+				t.Errorf("bye %v, want code protocol", bye.Code)
+			}
 		})
 	}
 }

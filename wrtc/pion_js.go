@@ -75,6 +75,7 @@ func (w *WebRTC) newLink(_ Role, c *conn, p *progress, _ *policy) (link, error) 
 			l.shut()
 			return nil, err
 		}
+		pc.OnDataChannel(l.arrived)
 		return l, nil
 	}
 	// Ours first, so that no message passes before anybody listens; then pion's, in a goroutine.

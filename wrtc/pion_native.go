@@ -110,9 +110,8 @@ func (w *WebRTC) newLink(role Role, c *conn, p *progress, to *policy) (link, err
 		if err := l.open(); err != nil {
 			return nil, errors.Join(err, pc.GracefulClose())
 		}
-	} else {
-		pc.OnDataChannel(l.arrived)
 	}
+	pc.OnDataChannel(l.arrived) // pion keeps what nobody takes, 65,535 channels
 	watch(pc, p, l.lost)
 	return l, nil
 }

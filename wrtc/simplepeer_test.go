@@ -223,32 +223,44 @@ func TestSimplePeerNoChannel(t *testing.T) {
 }
 
 // Further channels of the other end are refused and do no harm, in either role; too many end the connection.
-func TestSimplePeerRefuses(t *testing.T) {
+func TestFurtherChannels(t *testing.T) {
 	for _, role := range []Role{Offerer, Answerer} {
 		t.Run(role.String(), func(t *testing.T) {
-			inSimpleLab(t, func(t *testing.T, l *lab) {
+			inLabs(t, nil, func(t *testing.T, l *lab) {
 				a, b := pair(t, l.a, l.b)
 				victim, other := a, b
 				if role == Answerer {
 					victim, other = b, a
 				}
-				open := func() {
+				open := func() bool {
 					dc, err := pionOf(other).pc.CreateDataChannel("another", nil)
 					check(t, err)
 					opened := make(chan error, 1)
 					dc.OnOpen(func() {
-						raw, err := dc.Detach()
-						if err == nil {
-							_, _ = raw.Write([]byte("to nobody"))
-							_, err = raw.Read(make([]byte, 10))
-						}
-						opened <- err
+						go func() { // ended with the channel: pion waits for this function
+							raw, err := dc.Detach()
+							if err == nil {
+								_, _ = raw.Write([]byte("to nobody"))
+								_, err = raw.Read(make([]byte, 10))
+							}
+							opened <- err
+						}()
 					})
-					if err := <-opened; err == nil {
-						t.Error("another channel gave data")
+					select {
+					case err := <-opened:
+						if err == nil {
+							t.Error("another channel gave data")
+						}
+					case <-time.After(time.Minute):
+						t.Error("another channel stays open")
+						return false
 					}
+					return true
 				}
-				open()
+				defer closeBoth(a, b)
+				if !open() {
+					return
+				}
 				go func() { _, _ = other.Write([]byte("still here")) }()
 				buf := make([]byte, 10)
 				if _, err := io.ReadFull(victim, buf); err != nil || string(buf) != "still here" {
@@ -263,7 +275,6 @@ func TestSimplePeerRefuses(t *testing.T) {
 				if _, err := victim.Read(buf); !errors.Is(err, ErrFailed) || !strings.Contains(err.Error(), "more than 8 channels") {
 					t.Errorf("read: %v", err)
 				}
-				closeBoth(a, b)
 			})
 		})
 	}

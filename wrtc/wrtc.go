@@ -8,8 +8,8 @@
 // a stream of bytes; it travels as binary messages of at most [Config.MessageSize] bytes and the borders between
 // messages mean nothing. An empty binary message is the end of the stream: Close sends it, nothing follows.
 // An empty text message confirms that it arrived, and so everything before it: the end that closes waits for it. A channel that goes away without one was cut off, and a reader is told so ([ErrFailed]) in place of
-// io.EOF: what was received may be a part. Other text messages and messages above 65535 bytes are
-// errors that end the connection.
+// io.EOF: what was received may be a part. Other text messages, messages above 65535 bytes
+// and more than 8 further channels of the other end (each of which is closed) are errors that end the connection.
 //
 // # Who is at the other end
 //

@@ -63,6 +63,9 @@ func (a Attack) Run(ctx context.Context, target Target, rate int) (Tally, error)
 // Web says whether the attack is on the HTTP server.
 func (a Attack) Web() bool { return group(a.Name) == "web" }
 
+// WebRTC says whether the attack is on a target that has WebRTC on loopback.
+func (a Attack) WebRTC() bool { return group(a.Name) == "webrtc" }
+
 // Asks says whether the attack is on a target that looks for peers.
 func (a Attack) Asks() bool { return group(a.Name) == "discovery" || group(a.Name) == "between" }
 
@@ -77,7 +80,7 @@ func group(name string) string {
 
 // All returns the attacks, group by group.
 func All() []Attack {
-	return slices.Concat(beforeHello, webAttacks, controlAttacks, muxAttacks, v1Attacks, discoveryAttacks, relayAttacks, betweenAttacks, nameAttacks)
+	return slices.Concat(beforeHello, webAttacks, controlAttacks, muxAttacks, v1Attacks, discoveryAttacks, relayAttacks, betweenAttacks, webrtcAttacks, nameAttacks)
 }
 
 // Find returns the attack of that name, or an error that says what there is.

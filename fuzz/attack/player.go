@@ -15,16 +15,18 @@ import (
 
 // Tally is what came of an attack.
 type Tally struct {
-	Actions int              `json:"actions"`         // things done: what the rate counts
-	Sockets int              `json:"sockets"`         // opened
-	Failed  int              `json:"failed"`          // not opened, or ended by the target before what was meant
-	Peers   int              `json:"peers"`           // sessions that became peers of the target
-	Ended   int              `json:"ended"`           // sessions that the target ended
-	Byes    map[pxp.Code]int `json:"byes,omitempty"`  // the codes with which it did
-	Codes   map[pxp.Code]int `json:"codes,omitempty"` // of its answers to requests
-	GoAways int              `json:"goaways"`         // sessions that its multiplexer ended as against the rules
-	Carried int              `json:"carried"`         // circuits between the target and an honest exchange
-	Noticed int              `json:"noticed"`         // authentication errors of that exchange
+	Actions  int              `json:"actions"`         // things done: what the rate counts
+	Sockets  int              `json:"sockets"`         // opened
+	Failed   int              `json:"failed"`          // not opened, or ended by the target before what was meant
+	Peers    int              `json:"peers"`           // sessions that became peers of the target
+	Ended    int              `json:"ended"`           // sessions that the target ended
+	Byes     map[pxp.Code]int `json:"byes,omitempty"`  // the codes with which it did
+	Codes    map[pxp.Code]int `json:"codes,omitempty"` // of its answers to requests
+	GoAways  int              `json:"goaways"`         // sessions that its multiplexer ended as against the rules
+	Carried  int              `json:"carried"`         // circuits that the attacker was the relay of
+	Noticed  int              `json:"noticed"`         // authentication errors of that exchange
+	Channels int              `json:"channels"`        // WebRTC's that opened
+	Packets  int              `json:"packets"`         // that came to a third party
 }
 
 // player is one run of an attack.
