@@ -168,6 +168,6 @@ func (l *Lab) run(stdin string, name string, args ...string) {
 	var out bytes.Buffer
 	cmd.Stderr = &out
 	if err := cmd.Run(); err != nil {
-		l.t.Errorf("lab: %s: %v\n%s%s", cmd, err, stdin, out.String())
+		l.t.Fatalf("lab: %s: %v\n%s%s", cmd, err, stdin, out.String())
 	}
 }

@@ -41,22 +41,35 @@ table ip lab {
 }
 `
 
-// Drop loses packets from now on, in a host or a NAT, in both directions: all, or those that match, which is an expression of nftables
-// such as "meta l4proto udp". Nobody is told. Heal ends it.
+// Drop loses packets from now on, between a node and the network that it is in, in both directions: all, or those that match, which is an
+// expression of nftables such as "meta l4proto udp". Nobody is told. Heal ends it.
 func (l *Lab) Drop(name, match string) {
 	l.t.Helper()
-	l.rules(l.node(name).space, fmt.Sprintf(`
-table netdev cut {
-	chain in { type filter hook ingress device eth0 priority -500; %[1]s drop; }
-}
-table inet cut {
-	chain out { type filter hook postrouting priority -500; oifname "eth0" %[1]s drop; }
-}
-`, match))
+	l.rules(l.node(name).space, fmt.Sprintf(cutIn+cutOut, match))
 }
 
-// Heal ends what Drop began.
+// Deafen is Drop for what comes to the node; what it sends gets through.
+func (l *Lab) Deafen(name, match string) {
+	l.t.Helper()
+	l.rules(l.node(name).space, fmt.Sprintf(cutIn, match))
+}
+
+// Before conntrack and behind everything else, so that no state stands for what was lost.
+const (
+	cutIn = `
+table inet cut {
+	chain in { type filter hook prerouting priority -500; iifname "eth0" %[1]s drop; }
+}
+`
+	cutOut = `
+table inet cut {
+	chain out { type filter hook postrouting priority 500; oifname "eth0" %[1]s drop; }
+}
+`
+)
+
+// Heal ends what Drop or Deafen began.
 func (l *Lab) Heal(name string) {
 	l.t.Helper()
-	l.rules(l.node(name).space, "delete table netdev cut\ndelete table inet cut\n")
+	l.rules(l.node(name).space, "delete table inet cut\n")
 }
