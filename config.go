@@ -45,6 +45,11 @@ type Config struct {
 	// introduced. Default: wrtc.New(nil), which is WebRTC without STUN servers.
 	Transport wrtc.Transport
 
+	// STUNPort, if not 0, tells peers that STUN is answered at this UDP port of the
+	// address that they reach this node at, so that they need no other server to
+	// find out their outer address. Package wrtc/iceserver answers.
+	STUNPort uint16
+
 	// Limits bounds what peers may cost us.
 	Limits Limits
 

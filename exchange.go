@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -122,6 +123,9 @@ func New(network string, config *Config) (*Exchange, error) {
 		ex.features = append(ex.features, featureRelay)
 	}
 	ex.features = append(ex.features, ex.transport.Name())
+	if cfg.STUNPort != 0 {
+		ex.features = append(ex.features, featureSTUN+strconv.Itoa(int(cfg.STUNPort)))
+	}
 	if ex.v1 = cfg.V1; ex.private {
 		ex.v1 = V1Refuse
 	}

@@ -10,12 +10,12 @@ import (
 
 // What pion and its mirror in the browser have in common.
 
-func pionConfig(cfg *Config) webrtc.Configuration {
+func pionConfig(cfg *Config, servers []ICEServer) webrtc.Configuration {
 	var pc webrtc.Configuration
 	if cfg.RelayOnly {
 		pc.ICETransportPolicy = webrtc.ICETransportPolicyRelay
 	}
-	for _, s := range cfg.ICEServers {
+	for _, s := range servers {
 		out := webrtc.ICEServer{URLs: s.URLs, Username: s.Username}
 		if s.Credential != "" {
 			out.Credential = s.Credential

@@ -26,6 +26,9 @@ const shutFlushes = true
 // namesAddresses: a browser may hide its addresses and connect all the same.
 const namesAddresses = false
 
+// namedCarriers: a browser does not say to which address it is connected, only to which name the user has told it to.
+const namedCarriers = true
+
 // closeWait is how long shut waits for the other end to close the channel, too.
 const closeWait = time.Second
 
@@ -51,8 +54,8 @@ type browserLink struct {
 	once     sync.Once
 }
 
-func (w *WebRTC) newLink(_ Role, c *conn, p *progress, _ *policy) (link, error) {
-	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(webrtc.SettingEngine{})).NewPeerConnection(pionConfig(&w.cfg))
+func (w *WebRTC) newLink(_ Role, c *conn, p *progress, to *policy) (link, error) {
+	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(webrtc.SettingEngine{})).NewPeerConnection(pionConfig(&w.cfg, w.servers(to)))
 	if err != nil {
 		return nil, err
 	}

@@ -44,6 +44,9 @@ const shutFlushes = false
 // namesAddresses: an end without candidates has no socket either.
 const namesAddresses = true
 
+// namedCarriers: the other end of a carrier has an address.
+const namedCarriers = false
+
 // pionLink is the link over pion.
 type pionLink struct {
 	// Immutable after newLink.
@@ -99,7 +102,7 @@ func (w *WebRTC) newLink(role Role, c *conn, p *progress, to *policy) (link, err
 		w.hook(&se)
 	}
 	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(&webrtc.MediaEngine{}), webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
-	pc, err := api.NewPeerConnection(pionConfig(&w.cfg))
+	pc, err := api.NewPeerConnection(pionConfig(&w.cfg, w.servers(to)))
 	if err != nil {
 		return nil, err
 	}

@@ -121,6 +121,13 @@ func within(a netip.Addr, list []netip.Prefix) bool {
 
 func isPrivate(a netip.Addr) bool { return within(a, privateRanges) }
 
+// IsPublic says whether an address can be anybody's on the internet: a unicast address that is neither loopback, link-local, private (RFC 1918, RFC 6598,
+// RFC 4193) nor reserved. An IPv6 address that stands for an IPv4 one (NAT64, 6to4) is judged as that.
+func IsPublic(a netip.Addr) bool {
+	p := &policy{}
+	return p.refuse(a) == ""
+}
+
 // embedded returns the IPv4 address that an IPv6 address stands for.
 func embedded(a netip.Addr) (v4 netip.Addr, found bool) {
 	if !a.Is6() || a.IsLoopback() || a.IsUnspecified() {

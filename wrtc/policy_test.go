@@ -58,6 +58,9 @@ func TestPolicy(t *testing.T) {
 		p := w.policy()
 		for _, a := range addresses {
 			why := p.refuse(netip.MustParseAddr(a.addr))
+			if public := IsPublic(netip.MustParseAddr(a.addr)); public != (a.used == any) {
+				t.Errorf("%s is public: %v", a.addr, public)
+			}
 			if used := strings.Contains(tt.uses, a.used); used != (why == "") {
 				t.Errorf("%s: %s is refused because %q, want used: %v", tt.name, a.addr, why, used)
 			}

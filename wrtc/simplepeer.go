@@ -56,5 +56,5 @@ func (d *dialect) label() string {
 //
 // The original closes its end without waiting for what it has not read and not sent: both may be lost.
 func (w *WebRTC) SimplePeer() Transport {
-	return &WebRTC{cfg: w.cfg, hook: w.hook, host: w.host, dialect: simplePeer}
+	return &WebRTC{cfg: w.cfg, offered: w.offered, hook: w.hook, host: w.host, dialect: simplePeer}
 }

@@ -167,6 +167,8 @@ type Config struct {
 	// Loopback gathers loopback addresses too and accepts the other end's. Needed when both ends are on one machine that has
 	// no other address, refused otherwise: nobody far away should make us send to our own services. No effect on gathering in a browser.
 	Loopback bool
+	// OwnServers leaves out the servers of [WebRTC.WithServers]: those that other peers run. Only ICEServers are used.
+	OwnServers bool
 	// RelayOnly uses nothing but TURN servers, of which ICEServers must have one: the other end sees their addresses and none of ours.
 	RelayOnly bool
 	// HideHosts tells the other end none of this machine's own addresses, only what STUN and TURN servers see. They are still used: who is
@@ -262,7 +264,8 @@ func (c *Config) withDefaults() (Config, error) {
 // WebRTC is the [Transport] named "webrtc". It holds no state but its configuration and may be used from any goroutine. Its
 // connections are those of PXP version 2, those of [WebRTC.SimplePeer] the ones of version 1.
 type WebRTC struct {
-	cfg     Config // immutable after New
+	cfg     Config      // immutable after New
+	offered []ICEServer // by WithServers
 	dialect dialect
 	hook    hook                                  // tests only
 	host    func() ([]netip.Prefix, []netip.Addr) // tests only: the machine's addresses

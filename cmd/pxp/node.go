@@ -24,6 +24,7 @@ type nodeOptions struct {
 	v1         v1Flag
 	cacheFile  string
 	agent      string
+	stun       string
 	target     int
 	deadAfter  time.Duration
 	loopback   bool
@@ -48,6 +49,12 @@ URLs are tcp://HOST:PORT, ws://HOST:PORT/PATH and wss://HOST/PATH. Port 0 in a
 --listen URL is a free port. "#" and a peer ID behind a --bootstrap URL says who
 must answer there; "?v=1" that it is npm peer-exchange, which has no peer IDs.
 
+A node with a public address answers STUN at the UDP port of its first --listen
+URL there: it tells peers behind NATs at which address they are seen, so that they
+can meet directly without anybody else's server. Let that port through your
+firewall. --stun :PORT says where, also on a machine whose public address is its
+router's (forward the port); --stun off turns it off.
+
 A peer comes with a data stream. What arrives on it is read and thrown away, so
 that nobody waits for this node; with --echo it is sent back, and the stream's end is
 answered with an end.
@@ -57,6 +64,7 @@ status 0, within some seconds; a second one ends it at once.
 
 With --json, one JSON object a line on stdout and nothing else there:
   listening  url, peer (our own ID)
+  serving    url: STUN is answered there
   ready      everything is set up: peer (our own ID), network
   peer       there is a session with a peer: peer, path ("tcp", "ws", "webrtc",
              "relay"), protocol (1, 2), via (who introduced it), incoming, agent,
@@ -93,6 +101,7 @@ stderr: with --json what an operator should know, else warnings; with -v all.`,
 	flags.BoolVar(&o.json, "json", false, "print events as JSON, one object a line")
 	flags.StringVar(&o.cacheFile, "cache", "", "remember good addresses in this `file` and use them too")
 	flags.StringVar(&o.agent, "agent", agentName(), "`name` of the application that peers are told")
+	flags.StringVar(&o.stun, "stun", stunAuto, "answer STUN at this UDP `address`: auto, off, :PORT or IP:PORT")
 	flags.BoolVar(&o.loopback, "loopback", false, "offer loopback addresses for WebRTC too (default: if all URLs given are on loopback)")
 	flags.DurationVar(&o.deadAfter, "dead-after", 0, "a peer that is silent for this long is gone (default 45s); pinged three times as often")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "log more")
@@ -114,6 +123,8 @@ func (o *nodeOptions) check() error {
 		return errors.New("--v1=only and --secret-file exclude each other: version 1 has no secrets")
 	case o.target < 0:
 		return fmt.Errorf("--target %d is negative", o.target)
+	case o.checkSTUN() != nil:
+		return o.checkSTUN()
 	case o.deadAfter != 0 && o.deadAfter < minDeadAfter:
 		return fmt.Errorf("--dead-after %v is too short: at least %v", o.deadAfter, minDeadAfter)
 	}

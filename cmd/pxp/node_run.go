@@ -26,7 +26,16 @@ func (e *readyEvent) text() string {
 
 // runNode runs the node until ctx ends, then drains it. It returns when nothing is left.
 func (o *nodeOptions) runNode(ctx context.Context, out *output, log logs) error {
-	ex, err := o.exchange(out, log)
+	stun, err := o.serveSTUN(out, log)
+	if err != nil {
+		return err
+	}
+	var stunPort uint16
+	if stun != nil {
+		defer stun.Close()
+		stunPort = stun.Addr().Port()
+	}
+	ex, err := o.exchange(stunPort, out, log)
 	if err != nil {
 		return err
 	}
@@ -71,9 +80,9 @@ func (o *nodeOptions) runNode(ctx context.Context, out *output, log logs) error 
 	return nil
 }
 
-// exchange makes the node's exchange. Its events go to out.
-func (o *nodeOptions) exchange(out *output, log logs) (*exchange.Exchange, error) {
-	config := exchange.Config{Agent: o.agent, Logger: log.node, Limits: o.limits(), V1: exchange.V1Policy(o.v1)}
+// exchange makes the node's exchange, which tells peers of STUN at a port, if not 0. Its events go to out.
+func (o *nodeOptions) exchange(stunPort uint16, out *output, log logs) (*exchange.Exchange, error) {
+	config := exchange.Config{Agent: o.agent, Logger: log.node, Limits: o.limits(), V1: exchange.V1Policy(o.v1), STUNPort: stunPort}
 	var err error
 	if o.keyFile != "" {
 		if config.Identity, err = loadKey(o.keyFile); err != nil {

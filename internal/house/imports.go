@@ -37,8 +37,9 @@ var rooms = map[string]room{
 	"bootstrap": {floor: 3, libraries: []string{
 		"github.com/coder/websocket", "github.com/gorilla/websocket", "github.com/gobwas/ws",
 	}},
-	"overlay": {floor: 3, libraries: []string{"github.com/hashicorp/golang-lru/v2", "golang.org/x/time"}},
-	"dht":     {floor: 3, libraries: []string{"github.com/anacrolix/dht/v2", "github.com/anacrolix/torrent"}},
+	"wrtc/iceserver": {floor: 3, libraries: []string{"github.com/pion"}},
+	"overlay":        {floor: 3, libraries: []string{"github.com/hashicorp/golang-lru/v2", "golang.org/x/time"}},
+	"dht":            {floor: 3, libraries: []string{"github.com/anacrolix/dht/v2", "github.com/anacrolix/torrent"}},
 
 	"cmd/pxp": {floor: 4, anyOf: true},
 	"web":     {floor: 4, anyOf: true},
@@ -57,7 +58,7 @@ var rooms = map[string]room{
 	"internal/memnet": {support: true},
 }
 
-// exclusive gives libraries to the one package that hides them, so that exchanging one is a change in one place.
+// exclusive gives libraries to the one package that hides them, and the packages in its directory, so that exchanging one is a change in one place.
 var exclusive = map[string]string{
 	"github.com/flynn/noise":              "secure",
 	"github.com/hashicorp/yamux":          "mux",
@@ -129,7 +130,7 @@ func (r room) refuse(dir, path string) string {
 		return ""
 	}
 	for library, owner := range exclusive {
-		if owner != dir && holds(path)(library) {
+		if !holds(dir)(owner) && holds(path)(library) {
 			return fmt.Sprintf("only %q may", owner)
 		}
 	}
