@@ -37,6 +37,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"ExchangeBytes":  {Limits: exchange.Limits{ExchangeBytes: 1}},
 		"SessionBytes: ": {Limits: exchange.Limits{Streams: 128}}, // which need more
 		"StreamBurst":    {Limits: exchange.Limits{StreamBurst: 1}},
+		"Limits.Peers":   {Limits: exchange.Limits{Peers: 257, ExchangeBytes: 256 << 20}}, // of 1 MiB each
 		"Config.Agent":   {Agent: strings.Repeat("x", 129)},
 		"Config.Agent: ": {Agent: "\xff"},
 	} {
@@ -54,6 +55,15 @@ func TestConfigIsChecked(t *testing.T) {
 			t.Errorf("network %q was taken", network)
 		}
 	}
+}
+
+// A thousand peers fit, without anything else being said.
+func TestManyPeers(t *testing.T) {
+	ex, err := exchange.New("test", &exchange.Config{Limits: exchange.Limits{Peers: 1000}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ex.Close()
 }
 
 func TestSample(t *testing.T) {

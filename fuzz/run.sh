@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# fuzz/run.sh BUDGET [PACKAGE...]: runs every fuzz target, one after the other, each for BUDGET: a time (1h) or a number
-# of executions (20000x). Exits 1 when an input failed. README.md beside this file says what to do then.
+# fuzz/run.sh BUDGET [PACKAGE...]: replays all corpora and runs every fuzz target, one after the other, each for BUDGET: a
+# time (1h) or a number of executions (20000x). Exits 1 when an input failed. README.md beside this file says what to do then.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,6 +19,14 @@ targets=$(awk '/^Fuzz/ { name[n++] = $1 } /^ok/ { for (i = 0; i < n; i++) print 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 failed=()
+
+# All seeds, and all inputs that failed once. The runs below also replay what earlier ones found interesting.
+if go test -run '^Fuzz' "$@" >"$log" 2>&1; then
+  printf 'corpora replayed: %s targets\n' "$(wc -l <<<"$targets")"
+else
+  cat "$log"
+  failed+=("corpora, see above")
+fi
 while read -r package target; do
   start=$SECONDS
   result=ok

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// FuzzDecode: Decode never panics, its errors are FormatErrors. What it reads is written, unless that is one of the things
+// FuzzDecode: JSON is read as encoding/json reads it, Decode never panics, its errors are FormatErrors. What it reads is written, unless that is one of the things
 // that must not be, and reads the same again.
 func FuzzDecode(f *testing.F) {
 	for _, v := range loadVectors(f) {
@@ -16,6 +16,7 @@ func FuzzDecode(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
+		sameByTokens(t, line)
 		m, err := Decode(line)
 		if err != nil {
 			var fe *FormatError
