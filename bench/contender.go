@@ -20,7 +20,7 @@ type contender interface {
 // isRival reports whether c is somebody else's.
 func isRival(c contender) bool {
 	switch c.(type) {
-	case libp2pHost, libp2pCircuit, pionPair, hashicorp, plain:
+	case libp2pHost, libp2pCircuit, pionPair, hashicorp, plain, trips:
 		return true
 	}
 	return false

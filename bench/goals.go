@@ -30,9 +30,9 @@ var goals = []goal{
 	{"circuit, 32 KiB writes, against libp2p's as shipped", "circuit", true, 2, "", against(rateColumn(32<<10), libp2pCircuit{libp2pRelayBuffer}.name()), costColumn(32 << 10)},
 	{"circuit, 128 KiB writes, against libp2p's as shipped", "circuit", true, 2, "", against(rateColumn(128<<10), libp2pCircuit{libp2pRelayBuffer}.name()), costColumn(128 << 10)},
 	{"WebRTC stream against bare pion of the same settings", "webrtc", true, 0.95, "", against(rateColumn(32<<10), pionTuned.label), "CPU"},
-	{"WebRTC stream, longest stall", "webrtc", false, 100, "ms", worst(ourWebRTC{}.name(), "longest stall"), ""},
+	{"WebRTC stream, longest stall", "webrtc", false, 100, "ms", with(worst(ourWebRTC{}.name(), "longest stall"), worst(ourWebRTC{}.name(), "longest pause"), "longest pause"), ""},
 	{"40 ms, one stream", "delay", true, 200, "MiB/s", value(ours{}.name(), farColumn(near40, "one stream")), ""},
-	{"40 ms, ConnectWith to the first byte back", "setupfar", false, 3.1, "round trips", value(ours{first: true}.name(), near40.String()), ""},
+	{"40 ms, ConnectWith to the first byte back", "setupfar", false, 3.1, "round trips", with(value(ours{first: true}.name(), near40.String()), value(threeTrips.label, near40.String()), threeTrips.label), ""},
 	{"40 ms, GetNewPeerWith to the first byte back", "meetfar", false, 9, "round trips", value(ourWebRTC{first: true}.name(), "median"), ""},
 	{"40 ms, GetNewPeerWith, the longest", "meetfar", false, 1000, "ms", worst(ourWebRTC{first: true}.name(), "most"), ""},
 	{"GetNewPeer against two PeerConnections of the same settings", "meet", false, 3, "", against("median", pionTuned.label), ""},
@@ -78,6 +78,15 @@ func value(row, name string) func(*result) (float64, string) {
 			return found.of(r.column(name)).median, ""
 		}
 		return math.NaN(), ""
+	}
+}
+
+// with tells besides what the machine alone makes of it.
+func with(of, machine func(*result) (float64, string), label string) func(*result) (float64, string) {
+	return func(r *result) (float64, string) {
+		measured, _ := of(r)
+		alone, _ := machine(r)
+		return measured, label + ": " + show(alone)
 	}
 }
 

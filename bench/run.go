@@ -47,7 +47,7 @@ type effort struct {
 }
 
 var (
-	fullEffort  = effort{rounds: 5, time: 600 * time.Millisecond, count: 100, limit: 10 * time.Minute}
+	fullEffort  = effort{rounds: 5, time: 600 * time.Millisecond, count: 100, limit: 30 * time.Minute}
 	quickEffort = effort{rounds: 1, time: 30 * time.Millisecond, count: 3, quick: true, limit: 2 * time.Minute}
 )
 

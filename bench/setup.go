@@ -42,6 +42,7 @@ func (distantSetUp) about() result {
 		Asks: "How many round trips from dialing to the first byte that came back?",
 		Notes: []string{
 			"A line in this process that delays and does not limit (delaytcp.go, delayudp.go). The handshake of TCP counts, and the byte's own round trip. Medians of five in a round.",
+			"TCP, three round trips: what the line and this machine make of as many as ConnectWith takes, a second byte going there after the first came back.",
 		},
 		Base: ours{}.name(),
 	}
@@ -53,7 +54,7 @@ func (distantSetUp) about() result {
 
 func (distantSetUp) rows(e effort) []row {
 	var rows []row
-	for _, c := range []contender{ours{}, ours{first: true}, libp2pNoise, libp2pTLS, libp2pQUIC, hashicorp{}, plain{}, plain{tls: true}} {
+	for _, c := range []contender{ours{}, ours{first: true}, libp2pNoise, libp2pTLS, libp2pQUIC, hashicorp{}, plain{}, plain{tls: true}, threeTrips} {
 		rows = append(rows, rowFor(c, func() ([]float64, error) {
 			var out []float64
 			for _, rtt := range roundTripTimes {

@@ -47,7 +47,8 @@ func nodeVersions() map[string]string {
 }
 
 // simplePeer measures two processes of Node.js, connected by simple-peer:
-// MiB/s, no CPU time, the longest stall in ms, the mean round trip in us.
+// MiB/s, no CPU time, the longest stall in ms, no pause and no losses, the mean
+// round trip in us.
 func simplePeer(took time.Duration) ([]float64, error) {
 	if !haveSimplePeer() {
 		return nil, errNoSimplePeer
@@ -85,7 +86,7 @@ func simplePeer(took time.Duration) ([]float64, error) {
 			case l.Trip > 0:
 				trip = l.Trip
 			case l.Rate > 0:
-				return []float64{l.Rate, nan, l.Stall, trip}, nil
+				return []float64{l.Rate, nan, l.Stall, nan, nan, trip}, nil
 			}
 		case <-limit.C:
 			return nil, errors.New("two processes of simple-peer did not finish")

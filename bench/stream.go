@@ -63,11 +63,11 @@ func flow(c contender, l line, size, streams int, warm, took time.Duration) (rat
 	return f.rate, f.cost, err
 }
 
-// flowing is what a stream carried: MiB/s, CPU seconds a GiB, and the longest
-// time without anything.
+// flowing is what a stream carried: MiB/s, CPU seconds a GiB, the longest time
+// without anything, and the longest that the machine kept all waiting.
 type flowing struct {
-	rate, cost float64
-	stall      time.Duration
+	rate, cost   float64
+	stall, pause time.Duration
 }
 
 // flows writes to that many streams of a fresh session as fast as they take it,
@@ -109,7 +109,9 @@ func flows(c contender, l line, size, streams int, warm, took time.Duration) (fl
 	time.Sleep(warm)
 	before, cpu, began := arrived.bytes.Load(), cpuTime(), time.Now()
 	arrived.watch()
+	machine := watchPauses()
 	time.Sleep(took)
+	stall, pause := arrived.longest(), machine.longest()
 	if !waitFor(10*time.Second, func() bool { return arrived.bytes.Load() > before }) {
 		return flowing{}, errors.New("nothing arrived in 10 s")
 	}
@@ -117,7 +119,8 @@ func flows(c contender, l line, size, streams int, warm, took time.Duration) (fl
 	return flowing{
 		rate:  float64(bytes) / (1 << 20) / elapsed.Seconds(),
 		cost:  cpu.Seconds() / (float64(bytes) / (1 << 30)),
-		stall: arrived.longest(),
+		stall: stall,
+		pause: pause,
 	}, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"io"
 	"math/big"
 	"net"
 	"sync"
@@ -79,6 +80,45 @@ func (p plain) start(l line, serve func(stream)) (ends, error) {
 	}
 	return newOverTCP(l, func(c net.Conn) { serve(server(c)) },
 		func(c net.Conn, ended func()) (session, error) { return &oneStream{conn: client(c), ended: ended}, nil })
+}
+
+// trips is TCP that is set up when so many bytes have come back, one after the
+// other.
+type trips struct {
+	label string
+	bytes int
+}
+
+// threeTrips are the handshake's, the byte's here and who measures one more.
+var threeTrips = trips{label: "TCP, three round trips", bytes: 1}
+
+func (p trips) name() string { return p.label }
+
+func (p trips) start(l line, serve func(stream)) (ends, error) {
+	return newOverTCP(l, func(c net.Conn) {
+		defer c.Close()
+		b := make([]byte, 1)
+		for range p.bytes {
+			if _, err := io.ReadFull(c, b); err != nil {
+				return
+			}
+			if _, err := c.Write(b); err != nil {
+				return
+			}
+		}
+		serve(c)
+	}, func(c net.Conn, ended func()) (session, error) {
+		b := make([]byte, 1)
+		for range p.bytes {
+			if _, err := c.Write(b); err != nil {
+				return nil, err
+			}
+			if _, err := io.ReadFull(c, b); err != nil {
+				return nil, err
+			}
+		}
+		return &oneStream{conn: c, ended: ended}, nil
+	})
 }
 
 // overTCP are ends that dial TCP, and begin a session over it.
