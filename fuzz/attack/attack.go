@@ -80,7 +80,7 @@ func group(name string) string {
 
 // All returns the attacks, group by group.
 func All() []Attack {
-	return slices.Concat(beforeHello, webAttacks, controlAttacks, muxAttacks, v1Attacks, discoveryAttacks, relayAttacks, betweenAttacks, webrtcAttacks, nameAttacks)
+	return slices.Concat(beforeHello, webAttacks, carrierAttacks, controlAttacks, muxAttacks, v1Attacks, discoveryAttacks, relayAttacks, betweenAttacks, webrtcAttacks, nameAttacks)
 }
 
 // Find returns the attack of that name, or an error that says what there is.

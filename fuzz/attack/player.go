@@ -34,6 +34,7 @@ type player struct {
 	Target
 	limit *rate.Limiter
 	pong  time.Duration // how long its peers take to answer a ping of the multiplexer
+	piece int           // bytes in a frame of its WebSockets; 0: as many as there are
 
 	mu     sync.Mutex
 	tally  Tally

@@ -7,16 +7,32 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/peer-exchange/exchange"
 	"github.com/peer-exchange/exchange/bootstrap"
 	"github.com/peer-exchange/exchange/fuzz/attack"
 )
 
 // TestWebAttacks runs the attacks on the HTTP server over loopback: the server needs real sockets.
 func TestWebAttacks(t *testing.T) {
-	server := newExchange(t, nil)
+	var mu sync.Mutex
+	var errs []error
+	gone := make(chan struct{}, 1)
+	server := newExchange(t, &exchange.Config{OnEvent: func(e exchange.Event) {
+		if left, ok := e.(exchange.PeerLeft); ok {
+			mu.Lock()
+			errs = append(errs, left.Err)
+			mu.Unlock()
+			select {
+			case gone <- struct{}{}:
+			default:
+			}
+		}
+	}})
 	defer server.Close()
 	l, err := bootstrap.Listen(server, "ws://127.0.0.1:0/pxp")
 	if err != nil {
@@ -53,6 +69,24 @@ func TestWebAttacks(t *testing.T) {
 			if err != nil || tally.Sockets == 0 {
 				t.Errorf("%+v, %v", tally, err)
 			}
+			if ends, peers := webPeers[a.Name]; peers && (tally.Peers == 0 || ends != (tally.Ended > 0)) {
+				t.Errorf("%d of %d peers were sent away; some should be: %v", tally.Ended, tally.Peers, ends)
+			}
+			for all := time.After(30 * time.Second); server.NumPeers() > 1; {
+				select {
+				case <-gone:
+				case <-all:
+					t.Fatalf("%d peers 30 s after the attack, want the honest one", server.NumPeers())
+				}
+			}
+			mu.Lock()
+			for _, err := range errs {
+				if !errors.Is(err, exchange.ErrLost) {
+					t.Errorf("a peer left because of %v", err)
+				}
+			}
+			errs = nil
+			mu.Unlock()
 			if _, err := conn.Write([]byte("still there")); err != nil {
 				t.Fatal(err)
 			}
@@ -65,6 +99,12 @@ func TestWebAttacks(t *testing.T) {
 	if n := server.NumPeers(); n != 1 {
 		t.Errorf("%d peers, want the honest one", n)
 	}
+}
+
+// webPeers are the attacks of peers, and whether these are sent away for it.
+var webPeers = map[string]bool{
+	"web/text": true, "web/oversize": true, "web/endless": true, "web/opcode": true, "web/closes": true,
+	"web/pieces": false, "web/empty": false, "web/pings": false,
 }
 
 // freed waits until the server has a place again for this address, as it has when the attacker's sockets are closed.
@@ -99,5 +139,30 @@ func TestNoWeb(t *testing.T) {
 	}
 	if _, err := attack.Find("nothing/such"); err == nil {
 		t.Error("an attack was found that is not there")
+	}
+}
+
+// TestManyAddresses runs attacks that want many addresses over real sockets, from 127.1/16: Linux has all of these.
+func TestManyAddresses(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("other systems have no more than 127.0.0.1")
+	}
+	for _, name := range []string{"hello/silences", "hello/handshakes", "hello/connect"} {
+		t.Run(name, func(t *testing.T) {
+			v := newLive(t, true)
+			a, err := attack.Find(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := is(exchange.ErrTimeout)
+			if name != "hello/silences" {
+				want = func(err error) bool {
+					return errors.Is(err, exchange.ErrWrongNetwork) || errors.Is(err, exchange.ErrLost)
+				}
+			}
+			if tally := v.attacked(a, want, 10); tally.Sockets < 10 {
+				t.Errorf("%+v", tally)
+			}
+		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -206,8 +207,11 @@ func (v *live) attacked(a attack.Attack, why func(error) bool, times int) attack
 	ctx, cancel := context.WithTimeout(v.t.Context(), 30*time.Second)
 	defer cancel()
 	target := attack.Target{Network: "test", ID: v.ID(), Victim: v.honest.ID()}
-	target.Dial = func(ctx context.Context, _ int) (net.Conn, error) {
+	target.Dial = func(ctx context.Context, address int) (net.Conn, error) {
 		var d net.Dialer
+		if runtime.GOOS == "linux" {
+			d.LocalAddr = &net.TCPAddr{IP: net.IPv4(127, 1, byte(address>>8), byte(address))}
+		}
 		return d.DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", v.url.Port))
 	}
 	type result struct {
