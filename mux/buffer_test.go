@@ -91,7 +91,7 @@ func TestBufferIdle(t *testing.T) {
 
 func TestSenderIdle(t *testing.T) {
 	s := sender{urgent: lane{limit: urgentLaneBytes}, bulk: lane{limit: bulkLaneBytes}, batch: 1}
-	s.wake.L = nil
+	s.start = func() {}
 	st := &stream{}
 	for range 3 {
 		s.data(&s.bulk, st, make([]byte, frameBytes))
@@ -105,6 +105,17 @@ func TestSenderIdle(t *testing.T) {
 	s.taken(s.take())
 	if held := cap(s.urgent.buf) + cap(s.urgent.spare) + cap(s.bulk.buf) + cap(s.bulk.spare); held > 4*idleLaneBytes {
 		t.Fatalf("%d bytes held when idle", held)
+	}
+	s.data(&s.bulk, st, make([]byte, frameBytes))
+	s.bulk.rest()
+	if s.queued() != headerBytes+frameBytes {
+		t.Fatal("what was queued is gone")
+	}
+	s.taken(s.take())
+	s.urgent.rest()
+	s.bulk.rest()
+	if held := cap(s.urgent.buf) + cap(s.urgent.spare) + cap(s.bulk.buf) + cap(s.bulk.spare); held > 0 {
+		t.Fatalf("%d bytes held at rest", held)
 	}
 }
 

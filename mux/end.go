@@ -77,7 +77,7 @@ func (s *session) endAll(err error) {
 			st.err = err
 		}
 	}
-	s.out.wake.Signal()
+	s.out.call()
 }
 
 // sayGoodbye queues the last word, if there is one.

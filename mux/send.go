@@ -21,14 +21,18 @@ const (
 // sender queues frames for the carrier. One goroutine, [session.write], takes all that is queued as one batch, first the
 // urgent lane, then the bulk lane, while the next batch gathers. So small frames share a Write (and a record of the
 // cipher below), a frame of the urgent lane waits behind one batch at most, and only that goroutine is ever held up by
-// the carrier. The session's lock guards it.
+// the carrier. It is there while there is something to send, and for calm after it: a new one for every small frame would cost
+// 2 us each, since its stack has to grow. The session's lock guards the sender.
 type sender struct {
 	urgent, bulk lane
 	batch        uint64 // number of the batch that is gathering
 	control      int    // bytes of control frames in it
 	due          bool   // something in it should go now
-	wake         sync.Cond
 	lastBulk     time.Time
+
+	start   func() // starts the writer
+	running bool   // it has been started, and will see what is queued; or it has ended with the session
+	wake    sync.Cond
 }
 
 // lane is one of the two queues. Writers that find it full wait in a line.
@@ -65,8 +69,17 @@ func (s *sender) data(l *lane, st *stream, p []byte) {
 func (s *sender) send() {
 	if !s.due {
 		s.due = true
-		s.wake.Signal()
+		s.call()
 	}
+}
+
+// call has the writer look whether there is something for it to do.
+func (s *sender) call() {
+	if !s.running {
+		s.running = true
+		s.start()
+	}
+	s.wake.Signal()
 }
 
 // flush has queued frames sent that wait for company.
@@ -122,15 +135,32 @@ func (l *lane) shrink() {
 	}
 }
 
-// write is the goroutine that gives frames to the carrier. newSession starts it, Close waits for it. When the session has
-// ended it sends what is queued, closes the carrier and ends; or it ends because the carrier fails.
+// rest lets go of buffers that hold nothing.
+func (l *lane) rest() {
+	l.spare = nil
+	if len(l.buf) == 0 {
+		l.buf = nil
+	}
+}
+
+// write is the goroutine that gives frames to the carrier. The first that are due start it, and it ends when there were none
+// for calm. When the session has ended it sends what is queued, closes the carrier and ends; or it ends because the
+// carrier fails. Close waits for that.
 func (s *session) write() {
-	defer close(s.written)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	idle := false
+	defer s.whenIdle(func() {
+		idle = true
+		s.out.wake.Signal()
+	})()
 	for {
-		for !s.out.due && s.err == nil {
+		for !s.out.due && s.err == nil && !idle {
 			s.out.wake.Wait()
+		}
+		if !s.out.due && s.err == nil {
+			s.rest()
+			return
 		}
 		if s.out.queued() == 0 {
 			if s.err != nil {
@@ -147,6 +177,7 @@ func (s *session) write() {
 		s.out.taken(urgent, bulk)
 		if err != nil && s.err == nil {
 			s.writeFailed(err)
+			close(s.written)
 			return
 		} else if err != nil {
 			break
@@ -154,7 +185,39 @@ func (s *session) write() {
 	}
 	s.mu.Unlock()
 	s.closeCarrier()
+	close(s.written)
 	s.mu.Lock()
+}
+
+// whenIdle calls f once no batch was taken for calm. It looks that often, so that a batch costs nothing. The lock is held in f,
+// and must be for stop, which ends the looking.
+func (s *session) whenIdle(f func()) (stop func()) {
+	batch, stopped := s.out.batch, false
+	var timer *time.Timer
+	timer = time.AfterFunc(calm, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		switch {
+		case stopped:
+		case batch == s.out.batch:
+			f()
+		default:
+			batch = s.out.batch
+			timer.Reset(calm)
+		}
+	})
+	return func() {
+		stopped = true
+		timer.Stop()
+	}
+}
+
+// rest lets go of what an idle session does not need. Only the writer calls it, when it ends.
+func (s *session) rest() {
+	s.out.running = false
+	s.out.urgent.rest()
+	s.out.bulk.rest()
+	s.spare.tidy()
 }
 
 func writeAll(carrier net.Conn, lanes ...[]byte) error {

@@ -58,6 +58,7 @@ func newSession(carrier net.Conn, cfg *Config, client bool) (Session, error) {
 	}
 	s.backlog = 2 * s.cfg.MaxStreams
 	s.out.wake.L = &s.mu
+	s.out.start = func() { go s.write() } // the session's own, see there
 	start := yamux.Server
 	if client {
 		start = yamux.Client
@@ -74,7 +75,6 @@ func newSession(carrier net.Conn, cfg *Config, client bool) (Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	go s.write()
 	return s, nil
 }
 
