@@ -18,6 +18,8 @@ var (
 	// [Config.Interface] leaves none. Not in a browser.
 	ErrNoAddress = errors.New("this host has no address to connect from: no network interface is up but loopback, or wrtc.Config.Interface takes none; " +
 		"set wrtc.Config.Loopback if the peers are on this machine")
+	// ErrNoRelay is in the chain of a [NegotiateError] when [Config.RelayOnly] is set and there is no TURN server.
+	ErrNoRelay = errors.New("wrtc.Config.RelayOnly is set and there is no TURN server: put one into wrtc.Config.ICEServers, or have a peer that is one (pxp node --turn)")
 	// ErrFailed is in the chain when the connection was lost without an orderly end: ICE or DTLS failed, the other end
 	// aborted, or it broke the rules of the channel.
 	ErrFailed = errors.New("connection failed")
@@ -35,7 +37,7 @@ const (
 	PhaseOpen   Phase = "open"   // waiting for the data channel
 )
 
-// NegotiateError is every error of [WebRTC.Negotiate]. Err is [ErrTimeout], [ErrNoAddress], [ErrFailed], a [*SignalError], the
+// NegotiateError is every error of [WebRTC.Negotiate]. Err is [ErrTimeout], [ErrNoAddress], [ErrNoRelay], [ErrFailed], a [*SignalError], the
 // Signaler's error, or the cause of the context's end, wrapped or not.
 type NegotiateError struct {
 	Role  Role

@@ -21,13 +21,13 @@ func InNATs(t *testing.T, cfg *Config, f func(t *testing.T, a, b *WebRTC, listen
 }
 
 // Meet lets two transports negotiate and closes what comes of it. It returns the address at which each end sees the other.
-func Meet(t *testing.T, a, b Transport) (seenByA, seenByB string, err error) {
+func Meet(t *testing.T, a, b Transport) (seenByA, seenByB Addr, err error) {
 	sa, sb := wires()
 	ra, rb := both(t.Context(), a.(*WebRTC), b.(*WebRTC), sa, sb)
 	if ra.err != nil || rb.err != nil {
-		return "", "", errors.Join(ra.err, rb.err)
+		return Addr{}, Addr{}, errors.Join(ra.err, rb.err)
 	}
-	seenByA, seenByB = ra.conn.RemoteAddr().String(), rb.conn.RemoteAddr().String()
+	seenByA, seenByB = ra.conn.RemoteAddr().(Addr), rb.conn.RemoteAddr().(Addr)
 	closeBoth(ra.conn, rb.conn)
 	return seenByA, seenByB, nil
 }

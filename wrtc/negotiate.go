@@ -95,6 +95,9 @@ func (w *WebRTC) Negotiate(ctx context.Context, role Role, s Signaler) (Conn, er
 	if ctx.Err() != nil {
 		return nil, n.error(context.Cause(ctx))
 	}
+	if w.cfg.RelayOnly && !hasRelay(w.servers(n.to)) {
+		return nil, n.error(ErrNoRelay)
+	}
 	l, err := w.newLink(role, n.conn, n.prog, n.to)
 	if err != nil {
 		return nil, n.error(err)

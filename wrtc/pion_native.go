@@ -89,6 +89,9 @@ func (w *WebRTC) newLink(role Role, c *conn, p *progress, to *policy) (link, err
 		se.SetSCTPMaxMessageSize(uint32(w.dialect.maxMessage))
 	}
 	se.SetSCTPRTOMax(sctpRetransmitMax)
+	if w.cfg.RelayOnly {
+		se.SetRelayAcceptanceMinWait(0) // pion waits 2 s for something better, and there is nothing
+	}
 	if w.dialect.quick {
 		hasten(role, &se)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/pion/stun/v4"
 )
@@ -27,8 +28,8 @@ func checkServers(cfg *Config) error {
 			}
 		}
 	}
-	if cfg.RelayOnly && relays == 0 {
-		return errors.New("wrtc: config: RelayOnly needs a TURN server in ICEServers")
+	if cfg.RelayOnly && cfg.OwnServers && relays == 0 {
+		return errors.New("wrtc: config: RelayOnly and OwnServers need a TURN server in ICEServers")
 	}
 	return nil
 }
@@ -62,6 +63,13 @@ func (w *WebRTC) servers(to *policy) []ICEServer {
 		}
 	}
 	return servers
+}
+
+// hasRelay says whether a TURN server is among them.
+func hasRelay(servers []ICEServer) bool {
+	return slices.ContainsFunc(servers, func(s ICEServer) bool {
+		return slices.ContainsFunc(s.URLs, func(u string) bool { return strings.HasPrefix(u, "turn") })
+	})
 }
 
 // refuseServer says why a server that a peer runs is not used, or "".

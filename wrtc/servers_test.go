@@ -3,11 +3,14 @@
 package wrtc_test
 
 import (
+	"errors"
 	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/peer-exchange/exchange/identity"
 	"github.com/peer-exchange/exchange/wrtc"
 	"github.com/peer-exchange/exchange/wrtc/iceserver"
 )
@@ -51,7 +54,7 @@ func TestPeersAnswerSTUN(t *testing.T) {
 				if (err == nil) != tt.want {
 					t.Errorf("met: %v, want %v", err, tt.want)
 				}
-				if err == nil && (!strings.HasPrefix(seenByA, "203.0.113.2:") || !strings.HasPrefix(seenByB, "203.0.113.1:")) {
+				if err == nil && (!strings.HasPrefix(seenByA.String(), "203.0.113.2:") || !strings.HasPrefix(seenByB.String(), "203.0.113.1:")) {
 					t.Errorf("they see each other at %s and %s, not at their NATs", seenByA, seenByB)
 				}
 				if n := socket.n.Load(); (n > 0) != tt.want {
@@ -62,5 +65,62 @@ func TestPeersAnswerSTUN(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Two that use nothing but TURN meet through a server, at once, and see no address of each other.
+func TestRelayOnly(t *testing.T) {
+	server, err := iceserver.Listen("127.0.0.1:0", &iceserver.Config{TURN: &iceserver.TURN{Loopback: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	url := "turn:" + server.Addr().String()
+	var ends [4]wrtc.Transport // two with the server in their configuration, two with what a peer has offered
+	for i := range ends {
+		key, err := identity.NewKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		username, password, _ := server.Credentials(key.ID())
+		servers := []wrtc.ICEServer{{URLs: []string{url}, Username: username, Credential: password}}
+		cfg := &wrtc.Config{RelayOnly: true, Loopback: true}
+		if i < 2 {
+			cfg.ICEServers = servers
+		}
+		w, err := wrtc.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ends[i] = w; i >= 2 {
+			ends[i] = w.WithServers(servers)
+		}
+	}
+	for i := 0; i < len(ends); i += 2 {
+		began := time.Now()
+		seenByA, seenByB, err := wrtc.Meet(t, ends[i], ends[i+1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took >= 2*time.Second { // what pion waits for something better
+			t.Errorf("took %v", took)
+		}
+		for _, seen := range []wrtc.Addr{seenByA, seenByB} {
+			if seen.Type != "relay" {
+				t.Errorf("seen at %v, a %q", seen, seen.Type)
+			}
+		}
+	}
+}
+
+// Without a server RelayOnly says what is missing.
+func TestRelayOnlyAlone(t *testing.T) {
+	w, err := wrtc.New(&wrtc.Config{RelayOnly: true, Loopback: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = wrtc.Meet(t, w, w)
+	if !errors.Is(err, wrtc.ErrNoRelay) {
+		t.Errorf("%v, want ErrNoRelay", err)
 	}
 }

@@ -169,7 +169,7 @@ type Config struct {
 	Loopback bool
 	// OwnServers leaves out the servers of [WebRTC.WithServers]: those that other peers run. Only ICEServers are used.
 	OwnServers bool
-	// RelayOnly uses nothing but TURN servers, of which ICEServers must have one: the other end sees their addresses and none of ours.
+	// RelayOnly uses nothing but TURN servers, those of ICEServers and of peers; without one [ErrNoRelay]: the other end sees their addresses and none of ours.
 	RelayOnly bool
 	// HideHosts tells the other end none of this machine's own addresses, only what STUN and TURN servers see. They are still used: who is
 	// in the same network, or has no NAT in between, sees where our checks come from. Without servers the other end must be reachable by itself.

@@ -46,6 +46,9 @@ func isRequest(p []byte) bool {
 		int(binary.BigEndian.Uint16(p[2:])) == len(p)-headerSize && len(p)%4 == 0
 }
 
+// asks says whether a packet can be a request of STUN or TURN: something that is answered. (What is relayed comes in indications and in ChannelData.)
+func asks(p []byte) bool { return len(p) >= 2 && p[0] < 0x40 && binary.BigEndian.Uint16(p)&0x0110 == 0 }
+
 // answer appends to dst what a Binding request from an address is answered with; nothing when its attributes are broken.
 func answer(dst, request []byte, from netip.AddrPort) []byte {
 	unknown, ok := notUnderstood(request[headerSize:])

@@ -20,16 +20,29 @@ func newBucket(rate, burst int) bucket {
 	return bucket{tokens: float64(burst), rate: float64(rate), burst: float64(burst)}
 }
 
-func (b *bucket) allow(now time.Time) bool {
+func (b *bucket) allow(now time.Time) bool { return b.take(1, now) }
+
+// take is allow for n events, all of them or none.
+func (b *bucket) take(n int, now time.Time) bool {
+	b.fill(now)
+	if b.tokens < float64(n) {
+		return false
+	}
+	b.tokens -= float64(n)
+	return true
+}
+
+func (b *bucket) fill(now time.Time) {
 	if !b.last.IsZero() {
 		b.tokens = min(b.burst, b.tokens+b.rate*now.Sub(b.last).Seconds())
 	}
 	b.last = now
-	if b.tokens < 1 {
-		return false
-	}
-	b.tokens--
-	return true
+}
+
+// full says whether nothing is missing.
+func (b *bucket) full(now time.Time) bool {
+	b.fill(now)
+	return b.tokens >= b.burst
 }
 
 // sources is how many buckets there are for sources.

@@ -20,6 +20,8 @@ type Config struct {
 	PerSource int
 	// Total is the same for all sources together, once as many at once. Default 2000.
 	Total int
+	// TURN, if not nil, makes the server relay, too, for who has credentials.
+	TURN *TURN
 	// Logger receives what an operator should know. Default: silent.
 	Logger *slog.Logger
 }
@@ -60,14 +62,20 @@ func (c *Config) withDefaults() (Config, error) {
 //   - A source gets at most Config.PerSource answers in a second, and all together Config.Total. What is above that is dropped without a word.
 //   - Only Binding requests are answered, by success, or by 420 where RFC 8489 demands it. Everything else is dropped.
 //
+// With Config.TURN it relays for those to whom [Server.Credentials] were given, within the quotas and only to addresses on the internet: neither private ones nor
+// those of this machine, but for what it relays itself. A request for that without credentials gets an answer of 80 bytes, within the same rates.
+//
 // It keeps nothing about who asked but those rates, in a table of fixed size.
 type Server struct {
-	conn  net.PacketConn
-	rates *rates
-	log   *slog.Logger
-	done  chan struct{} // closed when serve has returned
-	close func() error
-	ended atomic.Bool // close was called
+	conn   net.PacketConn
+	rates  *rates
+	log    *slog.Logger
+	done   chan struct{} // closed when nobody reads any more
+	close  func() error
+	ended  atomic.Bool // close was called
+	relay  *relay      // nil: STUN only
+	relays bool        // there is, or will be, a relay; next's
+	out    []byte      // next's
 }
 
 // Listen opens a UDP port and answers on it until [Server.Close]. The address is HOST:PORT or :PORT with an IP address as the host; without one it is every
@@ -116,8 +124,19 @@ func Serve(conn net.PacketConn, config *Config) (*Server, error) {
 		s.ended.Store(true)
 		return conn.Close()
 	})
-	// Owned by the server; ended by Close, which closes the socket and waits.
-	go s.serve()
+	if cfg.TURN == nil {
+		// Owned by the server; ended by Close, which closes the socket and waits.
+		go s.serve()
+		return s, nil
+	}
+	t, err := cfg.TURN.withDefaults(s.Addr().Addr())
+	if err != nil {
+		return nil, err
+	}
+	s.relays = true
+	if s.relay, err = newRelay(t, &front{Server: s}); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -137,35 +156,51 @@ func addrPort(a net.Addr) netip.AddrPort {
 func (s *Server) Close() error {
 	err := s.close()
 	<-s.done
+	if s.relay != nil {
+		s.relay.allocs.closed.Wait()
+	}
 	return err
 }
 
 // maxRequest is the largest packet that is looked at, in bytes: longer ones are cut by the read and then are no requests.
 const maxRequest = 1280
 
+// serve answers until the socket is closed.
 func (s *Server) serve() {
 	defer close(s.done)
 	buf := make([]byte, maxRequest)
-	var out []byte
+	for {
+		if _, _, err := s.next(buf); err != nil {
+			return
+		}
+	}
+}
+
+// next answers Binding requests until something else comes, that may be for TURN, or the socket is closed. For one goroutine.
+func (s *Server) next(buf []byte) (int, net.Addr, error) {
 	for {
 		n, addr, err := s.conn.ReadFrom(buf)
 		switch {
 		case err != nil && s.ended.Load(), errors.Is(err, net.ErrClosed):
-			return
+			return 0, nil, net.ErrClosed
 		case err != nil: // what became of an answer of ours, say: no reason to stop, and none to spin
 			s.log.Debug("stun: reading", "err", err)
 			time.Sleep(errorPause)
 			continue
 		}
-		from := addrPort(addr)
-		if !from.IsValid() || !isRequest(buf[:n]) || !s.rates.allow(from.Addr(), time.Now()) {
-			continue
-		}
-		if out = answer(out[:0], buf[:n], from); len(out) == 0 {
-			continue
-		}
-		if _, err := s.conn.WriteTo(out, addr); err != nil {
-			s.log.Debug("stun: answering", "err", err)
+		from, packet := addrPort(addr), buf[:n]
+		switch {
+		case !from.IsValid(), asks(packet) && !s.rates.allow(from.Addr(), time.Now()):
+		case isRequest(packet):
+			s.out = answer(s.out[:0], packet, from)
+			if len(s.out) == 0 {
+				continue
+			}
+			if _, err := s.conn.WriteTo(s.out, addr); err != nil {
+				s.log.Debug("stun: answering", "err", err)
+			}
+		case s.relays || !asks(packet):
+			return n, addr, nil
 		}
 	}
 }

@@ -1,0 +1,180 @@
+//go:build !js
+
+package iceserver
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/pion/turn/v5"
+)
+
+// allocations makes the sockets that packets are relayed through, within the quotas. It is pion/turn's RelayAddressGenerator.
+type allocations struct {
+	cfg    TURN
+	listen func(network string) (net.PacketConn, error)
+	own    map[netip.Addr]bool // addresses of this machine; immutable
+	closed sync.WaitGroup      // of sockets
+
+	mu    sync.Mutex
+	peers map[string]*account
+	ports map[uint16]bool // of our sockets
+}
+
+// account is what one peer uses. It stays, when the last of its allocations has ended, until its bytes have come back: who comes again finds what he left.
+type account struct {
+	allocations int
+	bytes       bucket // guarded by allocations.mu
+}
+
+func newAllocations(cfg TURN) *allocations {
+	a := &allocations{
+		cfg: cfg, peers: make(map[string]*account), ports: make(map[uint16]bool),
+		own: map[netip.Addr]bool{cfg.Address: true},
+	}
+	addrs, _ := net.InterfaceAddrs() // what cannot be listed is taken for somebody else's
+	for _, addr := range addrs {
+		if n, ok := addr.(*net.IPNet); ok {
+			if ip, ok := netip.AddrFromSlice(n.IP); ok {
+				a.own[ip.Unmap()] = true
+			}
+		}
+	}
+	return a
+}
+
+// has says whether a peer may have another allocation.
+func (a *allocations) has(peer string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.peers[peer] == nil || a.peers[peer].allocations < a.cfg.AllocationsPerPeer
+}
+
+var (
+	errQuota = errors.New("iceserver: no more allocations")
+	errPlain = errors.New("iceserver: only UDP, at any port")
+)
+
+// Validate has nothing to say.
+func (*allocations) Validate() error { return nil }
+
+// AllocateListener refuses: nothing is relayed over TCP (RFC 6062), which could reach more than a peer's ICE.
+func (*allocations) AllocateListener(turn.AllocateListenerConfig) (net.Listener, net.Addr, error) {
+	return nil, nil, errPlain
+}
+
+// AllocateConn refuses likewise.
+func (*allocations) AllocateConn(turn.AllocateConnConfig) (net.Conn, error) { return nil, errPlain }
+
+// AllocatePacketConn makes a socket, at a port that nobody can choose.
+func (a *allocations) AllocatePacketConn(c turn.AllocateListenerConfig) (net.PacketConn, net.Addr, error) {
+	if c.UserID == "" || c.RequestedPort != 0 || (c.Network == "udp4") != a.cfg.Address.Is4() {
+		return nil, nil, errPlain
+	}
+	who, err := a.take(c.UserID)
+	if err != nil {
+		return nil, nil, err
+	}
+	conn, err := a.listen(c.Network)
+	if err != nil {
+		a.mu.Lock()
+		who.allocations--
+		a.mu.Unlock()
+		return nil, nil, err
+	}
+	s := &socket{PacketConn: conn, of: a, who: who, port: addrPort(conn.LocalAddr()).Port()}
+	a.closed.Add(1)
+	s.close = sync.OnceFunc(s.release)
+	a.mu.Lock()
+	a.ports[s.port] = true
+	s.timer = time.AfterFunc(a.cfg.AllocationTime, s.close)
+	a.mu.Unlock()
+	return s, net.UDPAddrFromAddrPort(netip.AddrPortFrom(a.cfg.Address, s.port)), nil
+}
+
+// take counts an allocation.
+func (a *allocations) take(peer string) (*account, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now, all := time.Now(), 0
+	maps.DeleteFunc(a.peers, func(_ string, other *account) bool {
+		all += other.allocations
+		return other.allocations == 0 && other.bytes.full(now)
+	})
+	if all >= a.cfg.Allocations {
+		return nil, errQuota
+	}
+	who := a.peers[peer]
+	if who == nil {
+		who = &account{bytes: newBucket(a.cfg.BytesPerSecond, a.cfg.BytesPerSecond)}
+		a.peers[peer] = who
+	}
+	if who.allocations >= a.cfg.AllocationsPerPeer {
+		return nil, errQuota
+	}
+	who.allocations++
+	return who, nil
+}
+
+// socket is where packets of one allocation leave and arrive.
+type socket struct {
+	net.PacketConn
+	of    *allocations
+	who   *account
+	port  uint16
+	timer *time.Timer // guarded by allocations.mu
+	close func()
+}
+
+// WriteTo relays to a peer. What is above the rate, and what is not permitted, is dropped as a network would.
+func (s *socket) WriteTo(p []byte, to net.Addr) (int, error) {
+	if !s.of.admits(s.who, len(p), addrPort(to)) {
+		return len(p), nil
+	}
+	return s.PacketConn.WriteTo(p, to)
+}
+
+// ReadFrom is what comes from a peer.
+func (s *socket) ReadFrom(p []byte) (int, net.Addr, error) {
+	for {
+		n, from, err := s.PacketConn.ReadFrom(p)
+		if err != nil {
+			return n, from, fmt.Errorf("iceserver: %w", err)
+		}
+		if s.of.admits(s.who, n, addrPort(from)) {
+			return n, from, nil
+		}
+	}
+}
+
+// admits counts a packet. The permission that pion has asked for was for an address; at one of this machine's it holds for what is relayed, too, and nothing else:
+// services that listen there for the machine's own network are not for peers.
+func (a *allocations) admits(who *account, size int, other netip.AddrPort) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.cfg.permits(other.Addr().AsSlice()) || !a.cfg.Loopback && a.own[other.Addr()] && !a.ports[other.Port()] {
+		return false
+	}
+	return who.bytes.take(size, time.Now())
+}
+
+// Close ends the allocation. It has no error, with which pion would leave others open.
+func (s *socket) Close() error {
+	s.close()
+	return nil
+}
+
+func (s *socket) release() {
+	defer s.of.closed.Done()
+	s.of.mu.Lock()
+	s.timer.Stop()
+	s.who.allocations--
+	delete(s.of.ports, s.port)
+	s.of.mu.Unlock()
+	_ = s.PacketConn.Close()
+}
