@@ -143,7 +143,7 @@ func embedded(a netip.Addr) (v4 netip.Addr, found bool) {
 }
 
 // hides says whether something of our own description is not for the other end.
-func (w *WebRTC) hides() bool { return w.cfg.HideHosts || w.cfg.RefusePrivate }
+func (w *WebRTC) hides() bool { return w.cfg.HideHosts || w.cfg.RefusePrivate || w.cfg.RelayOnly }
 
 // told is a description of ours as the other end gets it.
 func (w *WebRTC) told(sdp string) string {
@@ -173,7 +173,7 @@ func (w *WebRTC) toldCandidate(line string) (told string, ok bool) {
 		return line, true
 	}
 	c, err := parseCandidate(line)
-	if err != nil || w.cfg.HideHosts && c.typ == "host" || w.cfg.RefusePrivate && isPrivate(c.addr.Addr()) {
+	if err != nil || w.cfg.HideHosts && c.typ == "host" || w.cfg.RelayOnly && c.typ != "relay" || w.cfg.RefusePrivate && isPrivate(c.addr.Addr()) {
 		return "", false
 	}
 	f := strings.Fields(c.line)

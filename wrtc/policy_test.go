@@ -144,6 +144,7 @@ func TestTold(t *testing.T) {
 		{nil, []string{host, lan, srflx, srflx6, relay}},
 		{&Config{HideHosts: true}, []string{scrub(srflx), scrub(srflx6), scrub(relay)}},
 		{&Config{RefusePrivate: true}, []string{host, scrub(srflx), scrub(srflx6), scrub(relay)}},
+		{&Config{RelayOnly: true, ICEServers: []ICEServer{{URLs: []string{"turn:192.0.2.3"}, Username: "u", Credential: "c"}}}, []string{scrub(relay)}},
 		{&Config{RefusePrivate: true, HideHosts: true}, []string{scrub(srflx), scrub(srflx6), scrub(relay)}},
 	} {
 		w := newWebRTC(t, tt.cfg)
