@@ -59,6 +59,9 @@ type wire interface {
 	next() (pxp.Message, error)
 	// more reports whether next has a message without reading on.
 	more() bool
+	// size is how many bytes the message that next returned last had. The reader
+	// calls it once for each.
+	size() int
 	// forget is told the id of a request that is not waited for any more.
 	forget(id uint32)
 }
@@ -328,6 +331,7 @@ func (c *control) take(ctx context.Context, handle func(pxp.Message) error) (err
 	if err != nil {
 		return err
 	}
+	size := c.wire.size()
 	res, isRes := m.(pxp.Res)
 	if isRes {
 		if ok, err := c.deliver(res); ok || err != nil {
@@ -335,7 +339,7 @@ func (c *control) take(ctx context.Context, handle func(pxp.Message) error) (err
 		}
 	}
 	if _, isUpgrade := m.(pxp.Upgrade); !isUpgrade || !c.circuit { // a circuit's are counted by their inbox
-		if err := c.slow(ctx); err != nil {
+		if err := c.slow(ctx, size); err != nil {
 			return err
 		}
 	}
@@ -346,17 +350,19 @@ func (c *control) take(ctx context.Context, handle func(pxp.Message) error) (err
 }
 
 // slow waits when the remote asks faster than Limits.RequestsPerSecond, and fails
-// when it has for too long.
-func (c *control) slow(ctx context.Context) error {
+// when it has for too long. A message of several KiB is as much work as several:
+// 64 KiB of JSON can take milliseconds.
+func (c *control) slow(ctx context.Context, size int) error {
+	n := min(1+size>>10, c.rate.Burst())
 	switch {
-	case c.rate.Tokens() >= 1:
+	case c.rate.Tokens() >= float64(n):
 		c.behind = time.Time{}
 	case c.behind.IsZero():
 		c.behind = time.Now()
 	case time.Since(c.behind) > c.limits.DeadAfter, c.quiet && c.unread() > maxBehind1:
 		return c.askedTooMuch()
 	}
-	if err := c.rate.Wait(ctx); err != nil {
+	if err := c.rate.WaitN(ctx, n); err != nil {
 		return context.Cause(ctx)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package exchange_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -393,5 +394,31 @@ func TestDeadPeer(t *testing.T) {
 			t.Errorf("noticed after %v, want at most 45 s after the last byte", took)
 		}
 		socket.Thaw()
+	})
+}
+
+// A message of 16 KiB counts as 17 requests.
+func TestRequestSize(t *testing.T) {
+	unharmed(t, func(t *testing.T, _ *world, victim *node) {
+		r := rawJoin(t, victim)
+		b := bytes.Repeat([]byte{0}, 2+pxp.MaxMessage)
+		copy(b, []byte{pxp.MaxMessage >> 8, pxp.MaxMessage & 255, 0x93, 99, 41, 0xc5, (pxp.MaxMessage - 6) >> 8, (pxp.MaxMessage - 6) & 255})
+		go func() { // ends with the session
+			for range 42 {
+				if _, err := r.control.Write(b); err != nil {
+					return
+				}
+			}
+		}()
+		began := time.Now()
+		for range 42 {
+			if res := expect[pxp.Res](r); res.Code != pxp.CodeUnsupported {
+				t.Fatalf("%+v", res)
+			}
+		}
+		// 714 requests: burst 50, less those that joining took, then 20 a second.
+		if took := time.Since(began); took < 33*time.Second || took > 34*time.Second {
+			t.Errorf("42 requests of 16 KiB were answered in %v, want 33 s", took)
+		}
 	})
 }

@@ -27,7 +27,7 @@ type Limits struct {
 	PeersPerAddress           int // of them that connected from one IPv4 address or IPv6 /64, loopback excepted; half of Peers, 25
 
 	Requests          int // requests of ours without an answer, per peer; 64
-	RequestsPerSecond int // requests that a peer may send, on average; beyond it we read slower, after DeadAfter of that we end, in version 1 also when 64 KiB wait; 20
+	RequestsPerSecond int // requests that a peer may send, on average, each KiB begun of a long one counted; beyond it we read slower, after DeadAfter of that we end, in version 1 also when 64 KiB wait; 20
 	RequestBurst      int // and at once; 50
 
 	QueryEvery time.Duration // a peer may ask for peers once in this time; 5 s

@@ -110,7 +110,7 @@ func TestLimitsAreReached(t *testing.T) {
 func (row reached) check(t *testing.T, l exchange.Limits) {
 	bubble.Run(t, func(t *testing.T) {
 		v := besiege(t, l)
-		time.Sleep(time.Minute) // all rates are at rest
+		time.Sleep(67 * time.Second) // all rates are at rest, and no keepalive is under way
 		before := v.held()
 		row.play(v)
 		for _, r := range v.hostile {
@@ -119,11 +119,14 @@ func (row reached) check(t *testing.T, l exchange.Limits) {
 		for _, c := range v.sockets {
 			c.Close()
 		}
-		time.Sleep(5 * time.Second)
-		if after := v.held(); after != before {
-			t.Errorf("5 s after there is %+v, before it was %+v", after, before)
-			if after.goroutines > before.goroutines {
-				t.Logf("%s", stacks())
+		for over := time.Now(); ; time.Sleep(500 * time.Millisecond) {
+			after := v.held()
+			if after.stats == before.stats && after.goroutines <= before.goroutines {
+				break
+			}
+			if time.Since(over) > 5*time.Second {
+				t.Errorf("5 s after there is %+v, before it was %+v\n%s", after, before, stacks())
+				break
 			}
 		}
 		if v.Peer(v.honest.ID()) != v.far.Peer() {

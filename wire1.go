@@ -24,6 +24,7 @@ type wire1 struct {
 	in    io.Reader
 	split v1.Splitter
 	ready []pxp.Message // decoded, not returned yet; owned by the reader
+	bytes int           // of the lines decoded since size was called; the reader's
 
 	mu     sync.Mutex
 	sent   uint64                // messages that took a nonce
@@ -164,8 +165,16 @@ func (w *wire1) next() (pxp.Message, error) {
 
 func (w *wire1) more() bool { return len(w.ready) > 0 }
 
+// size counts lines with the first message that comes of them.
+func (w *wire1) size() int {
+	n := w.bytes
+	w.bytes = 0
+	return n
+}
+
 // take decodes one line and queues what it says.
 func (w *wire1) take(line []byte) error {
+	w.bytes += len(line)
 	m, err := v1.Decode(line)
 	var format *v1.FormatError
 	if errors.As(err, &format) && format.Command == "upgrade" && format.Field != "nonce" {

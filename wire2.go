@@ -8,7 +8,10 @@ import (
 )
 
 // wire2 is the control stream of version 2: msgpack in frames (PXP §7).
-type wire2 struct{ in frameReader }
+type wire2 struct {
+	in   frameReader
+	last int // bytes of the last message
+}
 
 func (w *wire2) append(dst []byte, m pxp.Message) ([]byte, error) { return pxp.Append(dst, m) }
 
@@ -21,8 +24,11 @@ func (w *wire2) next() (pxp.Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.last = len(body)
 	return pxp.Decode(body)
 }
+
+func (w *wire2) size() int { return w.last }
 
 // errCutMessage means that the control stream was ended inside a message.
 var errCutMessage = errors.New("control stream ended inside a message")
