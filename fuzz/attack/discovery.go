@@ -12,6 +12,25 @@ import (
 
 var discoveryAttacks = []Attack{
 	{"discovery/crowd", "answers queries with peers that do not exist", "UpgradeTime, RequestTime; Candidates", 0, crowd},
+	{"discovery/itself", "answers queries with itself, and with who asks", "ErrNoCandidates", 0,
+		func(ctx context.Context, p *player) {
+			p.answering(ctx, pxp.Res{}, func(r *peer) (named []identity.ID) {
+				for range pxp.MaxCandidates / 2 {
+					named = append(named, r.key.ID(), p.ID)
+				}
+				return named
+			})
+		}},
+	{"discovery/dead", "answers queries with tokens that it does not know afterwards", "RemoteError; other candidates", 0,
+		func(ctx context.Context, p *player) {
+			p.answering(ctx, pxp.Res{Code: pxp.CodeUnknownToken, Reason: Escapes}, func(*peer) (named []identity.ID) {
+				for range pxp.MaxCandidates {
+					named = append(named, anybody())
+				}
+				return named
+			})
+		}},
+	{"discovery/churn", "takes places, asks for everybody, and leaves", "Peers, Tokens", 0, churn},
 	{"discovery/guess", "asks for circuits by tokens that it guesses", "CodeUnknownToken, RequestsPerSecond", 0,
 		func(ctx context.Context, p *player) {
 			p.asPeers(ctx, func(r *peer) error {
@@ -96,6 +115,54 @@ func others(ctx context.Context, p *player) {
 		n++
 		_, err := r.relay(ctx, tokens[n%len(tokens)].Token)
 		return err
+	})
+}
+
+// churn has as many peers as get in, who ask for tokens and leave all at once, wave after wave.
+func churn(ctx context.Context, p *player) {
+	const wave = 40
+	var joined []*peer
+	leave := func() {
+		for _, r := range joined {
+			r.leave()
+		}
+		joined = nil
+	}
+	p.each(ctx, 1, func(int) error {
+		r, err := p.join(ctx, len(joined))
+		if err == nil {
+			joined = append(joined, r)
+			err = r.say(pxp.GetPeers{ID: r.id(), Max: pxp.MaxCandidates})
+		}
+		if err != nil || len(joined) == wave {
+			leave()
+		}
+		return err
+	})
+	leave()
+}
+
+// answering has peers that answer queries with whom who names, and requests for circuits with refusal.
+func (p *player) answering(ctx context.Context, refusal pxp.Res, who func(r *peer) []identity.ID) {
+	p.asPeers(ctx, func(r *peer) error {
+		m, err := r.receive(ctx)
+		if err != nil {
+			return err
+		}
+		switch m := m.(type) {
+		case pxp.GetPeers:
+			res := pxp.Res{ID: m.ID}
+			for _, id := range who(r) {
+				res.Candidates = append(res.Candidates, pxp.Candidate{Peer: id, Token: anyToken()})
+			}
+			return r.say(res)
+		case pxp.Relay:
+			refusal.ID = m.ID
+			return r.say(refusal)
+		case pxp.Ping:
+			return r.say(pxp.Res{ID: m.ID})
+		}
+		return nil
 	})
 }
 

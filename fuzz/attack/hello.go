@@ -73,6 +73,7 @@ var beforeHello = []Attack{
 				return proof(p.Victim, key, h.static.PublicKey().Bytes())
 			})
 		}},
+	{"hello/stolen", "shows the certificate that the node has just shown, for its own key or with the node's", "ErrIdentity, ErrHandshake", 0, stolen},
 	{"hello/session", "proves an identity, opens the control stream and says half a hello", "HandshakeTime, probation", 100, halfHello},
 }
 
@@ -157,6 +158,22 @@ func points(ctx context.Context, p *player) {
 			return err
 		}
 		return h.finish(point, proof(key.ID(), key, point))
+	})
+}
+
+// stolen shows the target's certificate as its own: for a static key of its own, which it is not for, or for the target's, of
+// which it has not the other half.
+func stolen(ctx context.Context, p *player) {
+	var n atomic.Int64
+	p.strangers(ctx, func(c net.Conn) error {
+		h, _, err := begun(c)
+		if err != nil {
+			return err
+		}
+		if n.Add(1)%2 == 0 {
+			return h.finish(h.theirs, h.proven)
+		}
+		return h.finish(h.static.PublicKey().Bytes(), h.proven)
 	})
 }
 

@@ -27,6 +27,8 @@ type handshake struct {
 	eph    *ecdh.PrivateKey
 	static *ecdh.PrivateKey
 	remote []byte // the other side's ephemeral key
+	theirs []byte // the other side's static key
+	proven []byte // what it said of who that belongs to
 }
 
 func newHandshake(socket net.Conn) (*handshake, error) {
@@ -117,7 +119,8 @@ func (h *handshake) begin() error {
 	if err := h.exchange(h.eph, static); err != nil {
 		return err
 	}
-	_, err = h.open(body[80:])
+	h.theirs = static
+	h.proven, err = h.open(body[80:])
 	return err
 }
 

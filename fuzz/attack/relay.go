@@ -20,11 +20,40 @@ var relayAttacks = []Attack{
 		}},
 	{"relay/idle", "opens both ends of circuits and says nothing", "CircuitTime, CircuitsPerPeer", 0,
 		func(ctx context.Context, p *player) {
-			p.circuits(ctx, 0)
+			p.circuits(ctx, 0, nil)
 		}},
 	{"relay/bytes", "sends through circuits as much as goes", "CircuitBytes", 0,
 		func(ctx context.Context, p *player) {
-			p.circuits(ctx, 200<<10) // from both ends: more than the limit
+			p.circuits(ctx, 200<<10, nil) // from both ends: more than the limit
+		}},
+	{"relay/unread", "sends through circuits what neither end reads", "CircuitBytes, CircuitTime, the windows", 0,
+		func(ctx context.Context, p *player) {
+			p.circuits(ctx, 100<<10, func(r *peer) { r.quiet.Store(true) })
+		}},
+	{"relay/unanswered", "asks for circuits to candidates who never answer", "RequestTime, CircuitsPerPeer", 0,
+		func(ctx context.Context, p *player) {
+			p.lanes(2, func(lane int) {
+				if lane == 0 {
+					silent, err := p.join(ctx, hostilePeers)
+					if err == nil {
+						silent.over(ctx)
+					}
+					return
+				}
+				p.withTokens(ctx, func(r *peer, token pxp.Token) error {
+					_, err := r.relay(ctx, token)
+					return err
+				})
+			})
+		}},
+	{"relay/oneself", "introduces to the target the target", "CodeSelf", 0,
+		func(ctx context.Context, p *player) {
+			p.asPeers(ctx, func(r *peer) error {
+				_, err := r.request(ctx, func(id uint32) pxp.Message {
+					return pxp.Incoming{ID: id, Token: anyToken(), From: p.ID}
+				})
+				return err
+			})
 		}},
 	{"relay/self", "introduces to the target somebody who is there already: itself", "CodeDuplicate", 0,
 		func(ctx context.Context, p *player) {
@@ -37,8 +66,9 @@ var relayAttacks = []Attack{
 		}},
 }
 
-// circuits has pairs of the attacker's own peers meet through the target; both open their ends and send n bytes.
-func (p *player) circuits(ctx context.Context, n int) {
+// circuits has pairs of the attacker's own peers meet through the target; both open their ends and send n bytes. prepare, if
+// not nil, is called for each peer.
+func (p *player) circuits(ctx context.Context, n int, prepare func(r *peer)) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	targets := make([]*peer, hostilePeers)
@@ -48,6 +78,9 @@ func (p *player) circuits(ctx context.Context, n int) {
 			return
 		}
 		defer r.leave()
+		if prepare != nil {
+			prepare(r)
+		}
 		targets[i] = r
 		wg.Go(func() { r.agree(ctx, n) }) // ended by the attack, waited for above
 	}
@@ -55,6 +88,9 @@ func (p *player) circuits(ctx context.Context, n int) {
 		res, err := r.relay(ctx, token)
 		if err != nil || res.Code != pxp.CodeOK {
 			return err
+		}
+		if prepare != nil {
+			prepare(r)
 		}
 		stream, err := r.open(pxp.RelayStream(token))
 		if err != nil {

@@ -74,6 +74,22 @@ var muxAttacks = []Attack{
 		func(ctx context.Context, p *player) {
 			p.asPeers(ctx, func(r *peer) error { return r.send(frame(kindWindow, 0, 99999, 1)) })
 		}},
+	{"mux/parity", "opens streams with ids of the other side", "ProtocolError", 0,
+		func(ctx context.Context, p *player) {
+			p.asPeers(ctx, func(r *peer) error { return r.send(opening(100, "x")) })
+		}},
+	{"mux/alive", "answers no keepalive, and lives on by frames without data", "DeadAfter: any byte counts; Peers", 5,
+		func(ctx context.Context, p *player) {
+			p.asPeers(ctx, func(r *peer) error { return r.send(dataFrame(0, dataID, nil)) })
+		}},
+	{"mux/pongs", "answers pings that nobody has sent", "100 pings in a burst, 10 a second: LimitError", 500,
+		func(ctx context.Context, p *player) {
+			p.asPeers(ctx, func(r *peer) error { return r.send(frame(kindPing, flagACK, 0, 7)) })
+		}},
+	{"mux/closing", "says again and again that it closes, and stays", "no streams are opened to it", 20,
+		func(ctx context.Context, p *player) {
+			p.asPeers(ctx, func(r *peer) error { return r.send(frame(kindGoAway, 0, 0, 0)) })
+		}},
 	{"mux/pings", "pings the multiplexer", "100 pings in a burst, 10 a second: LimitError", 0,
 		func(ctx context.Context, p *player) {
 			p.asPeers(ctx, func(r *peer) error { return r.send(frame(kindPing, flagSYN, 0, 7)) })

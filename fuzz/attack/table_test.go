@@ -28,6 +28,12 @@ var table = []expected{
 	{name: "hello/points", why: is(secure.ErrHandshake)},
 	{name: "hello/signature", why: is(secure.ErrIdentity)},
 	{name: "hello/identity", why: is(secure.ErrIdentity)},
+	{name: "hello/stolen", why: is(secure.ErrIdentity), also: func(_ attack.Tally, m most) error {
+		if !because(m.errs, is(secure.ErrHandshake)) {
+			return fmt.Errorf("nobody failed the handshake: %v", m.errs)
+		}
+		return nil
+	}},
 	{name: "hello/session", lasts: 15 * time.Second, why: is(exchange.ErrTimeout)},
 
 	{name: "control/nested", why: protocol, bye: pxp.CodeProtocol},
@@ -62,6 +68,10 @@ var table = []expected{
 	{name: "mux/closed", why: muxProtocol, goAway: true},
 	{name: "mux/dead", why: limit(mux.LimitResetBytes), goAway: true},
 	{name: "mux/unopened", why: muxProtocol, goAway: true},
+	{name: "mux/parity", why: muxProtocol, goAway: true},
+	{name: "mux/alive", rate: 1, lasts: long}, // it keeps its place
+	{name: "mux/pongs", rate: 500, why: limit(mux.LimitPings), goAway: true},
+	{name: "mux/closing"},
 	{name: "mux/pings", rate: 2000, lasts: 2 * time.Second, why: limit(mux.LimitPings), goAway: true},
 	{name: "mux/windows", rate: 500},
 	{name: "mux/empty", rate: 500},
@@ -79,6 +89,17 @@ var table = []expected{
 	{name: "v1/dead"},
 
 	{name: "discovery/crowd", asks: true, lasts: 20 * time.Second, why: func(err error) bool { return errors.Is(err, exchange.ErrTimeout) }},
+	{name: "discovery/itself", asks: true, lasts: 20 * time.Second, also: func(_ attack.Tally, m most) error {
+		if !because(m.logged, is(exchange.ErrNoCandidates)) {
+			return fmt.Errorf("the victim was told of nobody, and says %v", m.logged)
+		}
+		return nil
+	}},
+	{name: "discovery/dead", asks: true, lasts: 20 * time.Second, why: func(err error) bool {
+		var e *exchange.RemoteError
+		return errors.As(err, &e) && e.Code == pxp.CodeUnknownToken
+	}},
+	{name: "discovery/churn", rate: 200, why: is(exchange.ErrLost)},
 	{name: "discovery/guess", code: pxp.CodeUnknownToken},
 	{name: "discovery/reuse", code: pxp.CodeUnknownToken},
 	{name: "discovery/others", code: pxp.CodeUnknownToken},
@@ -87,6 +108,9 @@ var table = []expected{
 	{name: "relay/left", also: circuits},
 	{name: "relay/idle", lasts: long, also: circuits},
 	{name: "relay/bytes", also: relayed},
+	{name: "relay/unread", lasts: long, also: circuits},
+	{name: "relay/unanswered", lasts: 20 * time.Second, code: pxp.CodeUnreachable, also: circuits},
+	{name: "relay/oneself", code: pxp.CodeSelf},
 	{name: "relay/self", code: pxp.CodeDuplicate},
 
 	{name: "between/altered", asks: true, lasts: 10 * time.Second, why: attack.NotAuthentic, also: noticed},

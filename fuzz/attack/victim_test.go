@@ -162,6 +162,7 @@ type most struct {
 	stats  exchange.Stats
 	slow   time.Duration // of the honest peer's round trips
 	logged []error       // by the victim
+	errs   []error       // of its events
 }
 
 // watch looks at the victim and uses it until stop is called, which returns what was seen.
@@ -241,6 +242,7 @@ func (v *victim) attacked(a attack.Attack, rate int, lasts time.Duration) (attac
 	v.mu.Lock()
 	seen.logged = v.logged
 	v.mu.Unlock()
+	seen.errs = v.errorsOf()
 	if after != before {
 		v.t.Errorf("5 s after the attack there is %+v, before it was %+v", after, before)
 		if after.goroutines > before.goroutines {

@@ -160,7 +160,7 @@ func TestManyAddresses(t *testing.T) {
 					return errors.Is(err, exchange.ErrWrongNetwork) || errors.Is(err, exchange.ErrLost)
 				}
 			}
-			if tally := v.attacked(a, want, 10); tally.Sockets < 10 {
+			if tally := v.attacked(a, want, 10); tally.Sockets < 5 { // each is an event, and perhaps a line of the log
 				t.Errorf("%+v", tally)
 			}
 		})
