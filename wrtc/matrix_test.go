@@ -91,10 +91,20 @@ func meetFrom(t *testing.T, a, b place) {
 	if met := ra.err == nil && rb.err == nil; met != reach(a, b) {
 		t.Errorf("met: %v, want %v; %v, %v", met, reach(a, b), ra.err, rb.err)
 	}
-	for _, r := range []result{ra, rb} {
+	for _, end := range []struct {
+		err          error
+		here, remote place
+	}{{ra.err, a, b}, {rb.err, b, a}} {
+		why := "a TURN server would help"
+		switch {
+		case end.here.noUDP:
+			why = "UDP seems to be blocked here"
+		case end.remote.noUDP:
+			why = "UDP seems to be blocked there"
+		}
 		var ne *NegotiateError
-		if r.err != nil && (!errors.As(r.err, &ne) || ne.Checks == nil || len(ne.Checks.Ours) == 0 || !strings.Contains(r.err.Error(), "our addresses: ")) {
-			t.Errorf("does not say why: %v", r.err)
+		if end.err != nil && (!errors.As(end.err, &ne) || ne.Checks == nil || len(ne.Checks.Ours) == 0 || !strings.Contains(end.err.Error(), why)) {
+			t.Errorf("does not say that %s: %v", why, end.err)
 		}
 	}
 	if ra.err == nil && rb.err == nil {

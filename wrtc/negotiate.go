@@ -61,7 +61,7 @@ type negotiation struct {
 	received   int      // candidates received, likewise
 	signals    int      // signals received
 	pending    []Signal // candidates that came before the description
-	ours       []string // types of the candidates sent
+	ours       []Addr   // candidates sent
 	theirs     []heard  // candidates received that parse, each once; no more than received
 	gatherTime time.Duration
 	iceStart   time.Time
@@ -241,7 +241,7 @@ func (n *negotiation) describe(ctx context.Context, kind SignalKind) error {
 	n.found = strings.Contains(local, "\na=candidate:")
 	n.described = n.w.told(local)
 	n.sent = strings.Count(n.described, "\na=candidate:")
-	n.ours = typesIn(n.described)
+	n.ours = candidatesIn(n.described)
 	if err := n.checkAddresses(); err != nil {
 		return err
 	}
@@ -298,7 +298,7 @@ func (n *negotiation) advance() (done bool, err error) {
 		if n.sent++; n.sent > n.w.cfg.MaxCandidates {
 			break
 		}
-		n.ours = append(n.ours, typesIn("a="+s.Text)...)
+		n.ours = append(n.ours, candidatesIn("a="+s.Text)...)
 		n.out <- s
 	}
 	p.candidates = nil
