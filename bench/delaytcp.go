@@ -79,10 +79,11 @@ func (d *delayTCP) carry(near net.Conn) {
 	defer d.forget(near)
 	established := time.Now().Add(2 * d.delay)
 	there := newDelayed()
+	defer there.clock.close()
 	var reading sync.WaitGroup
 	reading.Go(func() { there.fill(near, d.delay, established) }) // ends when near does; waited for below
 	defer reading.Wait()
-	time.Sleep(time.Until(established.Add(d.delay)))
+	there.clock.sleepUntil(established.Add(d.delay))
 	far, err := net.Dial("tcp", d.target)
 	if err != nil || !d.track(far) {
 		near.Close()
@@ -90,6 +91,7 @@ func (d *delayTCP) carry(near net.Conn) {
 	}
 	defer d.forget(far)
 	back := newDelayed()
+	defer back.clock.close()
 	var both sync.WaitGroup
 	both.Go(func() { back.fill(far, d.delay, time.Time{}) }) // ends when far does
 	both.Go(func() { there.drain(far) })                     // ends when near has
@@ -103,6 +105,8 @@ func (d *delayTCP) carry(near net.Conn) {
 // delayed is one direction: what was read, and when it is due. It has no
 // bound: the windows of those who use the line are it.
 type delayed struct {
+	clock *alarm // of who drains
+
 	mu     sync.Mutex
 	some   sync.Cond
 	chunks []chunk
@@ -118,7 +122,7 @@ type chunk struct {
 const chunkBytes = 256 << 10
 
 func newDelayed() *delayed {
-	d := &delayed{}
+	d := &delayed{clock: newAlarm()}
 	d.some.L = &d.mu
 	return d
 }
@@ -161,15 +165,13 @@ func (d *delayed) drain(c net.Conn) {
 		if len(d.chunks) == 0 {
 			due := d.due
 			d.mu.Unlock()
-			time.Sleep(time.Until(due))
+			d.clock.sleepUntil(due)
 			return
 		}
 		next := d.chunks[0]
 		d.chunks = d.chunks[1:]
 		d.mu.Unlock()
-		if wait := time.Until(next.due); wait > 0 {
-			time.Sleep(wait)
-		}
+		d.clock.sleepUntil(next.due)
 		if _, err := c.Write(next.data); err != nil {
 			return
 		}

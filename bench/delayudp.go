@@ -98,10 +98,10 @@ func (d *delayUDP) read(c *net.UDPConn, late chan<- packet) {
 }
 
 func (d *delayUDP) deliver(to netip.AddrPort, late <-chan packet) {
+	clock := newAlarm()
+	defer clock.close()
 	for p := range late {
-		if wait := time.Until(p.due); wait > 0 {
-			time.Sleep(wait)
-		}
+		clock.sleepUntil(p.due)
 		_, _ = p.from.WriteToUDPAddrPort(p.data, to) // nobody there: lost
 	}
 }
