@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/peer-exchange/exchange/identity"
+	"github.com/peer-exchange/exchange/internal/choice"
 	"github.com/peer-exchange/exchange/pxp"
 	v1 "github.com/peer-exchange/exchange/pxp/v1"
 )
@@ -64,12 +65,11 @@ func (ex *Exchange) sample(asker *Peer, n int) []*Peer {
 	}
 	var all []*Peer
 	for p := range ex.Peers() {
-		if p != asker && p.Accepts() && canMeet(asker, p) {
+		if p != asker && p.Accepts() && canMeet(asker, p) && (ex.nameOnly == nil || ex.nameOnly(p.ID())) {
 			all = append(all, p)
 		}
 	}
-	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	return all[:min(n, len(all))]
+	return choice.Name(all, n, rand.IntN)
 }
 
 // canMeet says whether two peers of ours have a transport and a version in
@@ -111,10 +111,11 @@ const (
 
 // GetNewPeer finds a peer that the exchange does not have, by asking those it
 // has for theirs, and connects to it directly. It returns the data stream. It
-// asks four peers by chance at once and then the others one by one, skips whom it
-// knows, prefers whom few of its peers have, tries further candidates and
-// further peers as attempts fail, and starts the next attempt when one takes
-// longer than a second.
+// asks four peers by chance at once, such as it dialed itself first, and then the
+// others one by one, skips whom it knows, takes those who have answered in turn
+// and of each whom few of its peers have, tries further candidates and further
+// peers as attempts fail, and starts the next attempt when one takes longer than
+// a second.
 //
 // It blocks until a peer is met, everybody was tried, or ctx is done, and
 // leaves nothing running. A channel with npm peer-exchange that is about to open
@@ -179,8 +180,9 @@ func (ex *Exchange) GetNewPeerWith(ctx context.Context, config *MeetConfig) (*Co
 // after the other until one is met.
 type search struct {
 	ex     *Exchange
-	first  []byte  // what the data stream begins with
-	relays []*Peer // not asked yet; guarded by mu
+	first  []byte        // what the data stream begins with
+	relays []*Peer       // not asked yet; guarded by mu
+	tried  map[*Peer]int // candidates that were tried, by who named them; guarded by ex.mu
 
 	once   sync.Once      // the survey
 	survey sync.WaitGroup // its queries; run waits for them
@@ -190,13 +192,13 @@ type search struct {
 }
 
 func newSearch(ex *Exchange, first []byte) *search {
-	s := &search{ex: ex, first: first}
+	s := &search{ex: ex, first: first, tried: make(map[*Peer]int)}
 	for p := range ex.Peers() {
 		if p.s.offers(featureRelay) {
 			s.relays = append(s.relays, p)
 		}
 	}
-	rand.Shuffle(len(s.relays), func(i, j int) { s.relays[i], s.relays[j] = s.relays[j], s.relays[i] })
+	choice.Ask(choice.Rules{}, s.relays, func(p *Peer) bool { return p.s.dialer }, rand.IntN)
 	// Whom we may ask at once comes first.
 	slices.SortStableFunc(s.relays, func(a, b *Peer) int {
 		return ready(b) - ready(a)
@@ -292,13 +294,13 @@ func (s *search) lane(ctx context.Context) *Conn {
 func (s *search) next(ctx context.Context) (candidate, bool) {
 	s.once.Do(func() { s.ask(ctx) })
 	for ctx.Err() == nil {
-		if c, ok := s.ex.beginMeeting(); ok {
+		if c, ok := s.beginMeeting(); ok {
 			return c, true
 		}
 		relay := s.nextRelay()
 		if relay == nil {
 			s.survey.Wait() // slow answers are all that is left
-			return s.ex.beginMeeting()
+			return s.beginMeeting()
 		}
 		if err := s.ex.query(ctx, relay); err != nil {
 			s.fail(&AttemptError{Via: relay.ID(), Step: "query", Err: err})
@@ -447,19 +449,21 @@ const tokenLife1 = 15 * time.Second
 // maxKnown bounds the candidates kept for later calls.
 const maxKnown = 128
 
-// beginMeeting takes the candidate that is worth meeting most. Others leave it
-// alone until endMeeting.
-func (ex *Exchange) beginMeeting() (candidate, bool) {
+// beginMeeting takes the candidate whose turn it is. Others leave it alone until
+// endMeeting.
+func (s *search) beginMeeting() (candidate, bool) {
+	ex := s.ex
 	ex.mu.Lock()
 	defer ex.mu.Unlock()
 	ex.pruneLocked()
-	i := ex.leastNamed()
+	i := s.whomToMeet()
 	if i < 0 {
 		return candidate{}, false
 	}
 	c := ex.known[i]
 	ex.known = slices.Delete(ex.known, i, i+1)
 	ex.meeting[c.id] = struct{}{}
+	s.tried[c.via]++
 	return c, true
 }
 

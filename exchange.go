@@ -50,9 +50,10 @@ type Exchange struct {
 	gate           *gate
 	pace           *pace
 	refusals       *refusals
-	slots          *slots    // candidate tokens and circuits through us
-	meetings       *meetings // circuits that we are the target of
-	conns          *Listener // data streams
+	slots          *slots                 // candidate tokens and circuits through us
+	meetings       *meetings              // circuits that we are the target of
+	conns          *Listener              // data streams
+	nameOnly       func(identity.ID) bool // whom it names; nil: all, except in tests of hostile nodes
 
 	ctx    context.Context // ends when Close begins, with cause ErrClosed
 	cancel context.CancelCauseFunc

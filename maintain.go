@@ -3,6 +3,9 @@ package exchange
 import (
 	"math/rand/v2"
 	"time"
+
+	"github.com/peer-exchange/exchange/identity"
+	"github.com/peer-exchange/exchange/internal/choice"
 )
 
 // How Maintain waits between attempts that failed: twice as long each time,
@@ -15,8 +18,9 @@ const (
 // Maintain keeps looking for new peers ([Exchange.GetNewPeer]) in the
 // background while there are fewer than n; 0 stops that. Their data streams go
 // to [Exchange.Listener]. It returns at once, and the last call counts. Half
-// of n is also kept free for peers that we find ourselves, so that those who
-// connect to us cannot take every place. It is at most Limits.Peers.
+// of n is also kept for peers that we dial ourselves, and looked for however many
+// have connected to us: so those can neither take every place nor be all that we
+// see (ADR 0012). n is at most Limits.Peers.
 func (ex *Exchange) Maintain(n int) {
 	ex.mu.Lock()
 	ex.target = min(max(n, 0), ex.limits.Peers)
@@ -44,7 +48,7 @@ func (ex *Exchange) maintainLoop() {
 	pause := maintainFirst
 	for {
 		ex.mu.Lock()
-		wanted, changed, closing := ex.target-len(ex.peers), ex.changed, ex.closing
+		wanted, changed, closing := (choice.Rules{}).Wanted(ex.table(identity.ID{}, identity.ID{})), ex.changed, ex.closing
 		alone := len(ex.peers) == 0
 		ex.mu.Unlock()
 		if closing {

@@ -18,10 +18,10 @@ import (
 func (ex *Exchange) answerIncoming(via *Peer, m pxp.Incoming) error {
 	from, o, err := ex.introduced(via, m)
 	if err == nil {
-		err = ex.mayMeet(from)
+		err = ex.mayMeet(from, via)
 	}
 	if err == nil && o.handle != from && !o.handle.IsZero() { // whom we have by version 1
-		err = ex.mayMeet(o.handle)
+		err = ex.mayMeet(o.handle, via)
 	}
 	var leave func()
 	if err == nil {
@@ -114,11 +114,17 @@ func (m *meetings) enter(via *Peer, from identity.ID) (leave func(), err error) 
 	}, nil
 }
 
-func (ex *Exchange) mayMeet(from identity.ID) error {
+// mayMeet says whether somebody whom via introduces may dial us.
+func (ex *Exchange) mayMeet(from identity.ID, via *Peer) error {
 	if ex.refuseIncoming {
 		return ErrRefused
 	}
-	return ex.mayHave(from)
+	if err := ex.mayHave(from); err != nil {
+		return err
+	}
+	ex.mu.Lock()
+	defer ex.mu.Unlock()
+	return ex.takesIn(from, via.ID())
 }
 
 // mayHave says whether there is a place for one more peer, id.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/peer-exchange/exchange/identity"
+	"github.com/peer-exchange/exchange/internal/choice"
 	v1 "github.com/peer-exchange/exchange/pxp/v1"
 )
 
@@ -46,18 +47,42 @@ type dialing struct {
 // full says whether there is no place for one more peer, id. Peers that we are
 // connecting to count. ex.mu is held.
 func (ex *Exchange) full(id identity.ID) bool {
-	if ex.peers[id] != nil {
-		return false
+	return ex.peers[id] == nil && ex.table(id, identity.ID{}).Peers >= ex.limits.Peers
+}
+
+// table counts the peers, id left out, and of those that dialed us whom via has
+// introduced; zero is nobody. ex.mu is held.
+func (ex *Exchange) table(id, via identity.ID) choice.Table {
+	t := choice.Table{Limit: ex.limits.Peers, Target: ex.target}
+	for other, p := range ex.peers {
+		if other == id {
+			continue
+		}
+		t.Peers++
+		if !p.s.dialer {
+			t.Incoming++
+			if !via.IsZero() && p.s.path.Via == via {
+				t.Through++
+			}
+		}
 	}
-	ids := make(map[identity.ID]struct{}, len(ex.peers)+len(ex.dialing))
-	for p := range ex.peers {
-		ids[p] = struct{}{}
+	counted := make(map[identity.ID]struct{}, len(ex.dialing))
+	for d := range ex.dialing { // by more than one path, perhaps
+		_, twice := counted[d.id]
+		if counted[d.id] = struct{}{}; !twice && d.id != id && ex.peers[d.id] == nil {
+			t.Peers++
+		}
 	}
-	for d := range ex.dialing {
-		ids[d.id] = struct{}{}
+	return t
+}
+
+// takesIn says whether there is a place for id, who dials us, introduced by via
+// unless that is zero. ex.mu is held.
+func (ex *Exchange) takesIn(id, via identity.ID) error {
+	if t := ex.table(id, via); !(choice.Rules{}).Admits(t) {
+		return &LimitError{Limit: "Peers", Max: int64(choice.Rules{}.Incoming(t))}
 	}
-	delete(ids, id)
-	return len(ids) >= ex.limits.Peers
+	return nil
 }
 
 // admit makes a peer of a session, or says why not. The acceptor decides when
@@ -109,8 +134,8 @@ func (ex *Exchange) judge(s *session, old *Peer) error {
 		return nil
 	}
 	if old == nil {
-		if most := ex.limits.Peers - ex.target/2; ex.incoming() >= most || ex.full(s.remote) {
-			return &LimitError{Limit: "Peers", Max: int64(most)}
+		if err := ex.takesIn(s.remote, s.path.Via); err != nil {
+			return err
 		}
 		if ex.fromAddress(s.from) >= ex.limits.PeersPerAddress {
 			return &LimitError{Limit: "PeersPerAddress", Max: int64(ex.limits.PeersPerAddress)}
@@ -143,16 +168,6 @@ func (ex *Exchange) better(s, old *session) bool {
 	// Both dialed. If that was at once the smaller ID's session stays; a peer
 	// that dials long after has lost the session that we dialed.
 	return bytes.Compare(s.remote[:], ex.id[:]) < 0 || time.Since(old.started) > atOnce
-}
-
-// incoming counts the peers that dialed us; ex.mu is held.
-func (ex *Exchange) incoming() (n int) {
-	for _, p := range ex.peers {
-		if !p.s.dialer {
-			n++
-		}
-	}
-	return n
 }
 
 // fromAddress counts the peers that connected from there; ex.mu is held.

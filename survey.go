@@ -2,16 +2,19 @@ package exchange
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
 	"time"
 
 	"github.com/peer-exchange/exchange/identity"
+	"github.com/peer-exchange/exchange/internal/choice"
 	"github.com/peer-exchange/exchange/pxp"
 )
 
 // This file chooses whom to meet. Who takes whatever its first peer offers ends
 // up with that one's peers, as do those, and the network falls into cliques (ADR
-// 0010). So a search asks several peers first, and takes whom few of them have.
+// 0010). So a search asks several peers first, and takes whom few of them have; but
+// in turns, so that nobody's word counts for more than another's (ADR 0012).
 
 // surveyed is how many peers a search asks at once.
 const surveyed = 4
@@ -66,30 +69,23 @@ func (s *search) surveyRelays() (relays []*Peer) {
 	return relays
 }
 
-// leastNamed is the index of a candidate that nobody is at, the newest of those
-// that the fewest of our peers have named; -1 if there is none. ex.mu is held.
-func (ex *Exchange) leastNamed() int {
-	type naming struct {
-		id  identity.ID
-		via *Peer
+// whomToMeet is the index in ex.known of the candidate to try next; -1 if there is
+// none. ex.mu is held.
+func (s *search) whomToMeet() int {
+	ex := s.ex
+	known := make([]choice.Candidate[identity.ID, *Peer], len(ex.known))
+	for i, c := range ex.known {
+		_, busy := ex.meeting[c.id]
+		known[i] = choice.Candidate[identity.ID, *Peer]{ID: c.id, Via: c.via, Busy: busy}
 	}
-	seen := make(map[naming]struct{}, len(ex.known))
-	named := make(map[identity.ID]int, len(ex.known))
-	for _, c := range ex.known {
-		n := naming{c.id, c.via}
-		if _, twice := seen[n]; !twice {
-			seen[n] = struct{}{}
-			named[c.id]++
+	taught := make(map[identity.ID]int)
+	for _, p := range ex.peers {
+		if p.s.dialer {
+			taught[p.s.path.Via]++ // zero for sockets, which is nobody
 		}
 	}
-	best := -1
-	for i, c := range slices.Backward(ex.known) {
-		if _, busy := ex.meeting[c.id]; busy {
-			continue
-		}
-		if best < 0 || named[c.id] < named[ex.known[best].id] {
-			best = i
-		}
+	teacher := func(via *Peer) choice.Teacher {
+		return choice.Teacher{Tried: s.tried[via], Taught: taught[via.ID()]}
 	}
-	return best
+	return choice.Meet(choice.Rules{}, known, teacher, ex.table(identity.ID{}, identity.ID{}).Share(), rand.IntN)
 }

@@ -29,6 +29,8 @@ var rooms = map[string]room{
 	"pxp":      {floor: 0, libraries: []string{"github.com/vmihailenco/msgpack/v5"}},
 	"mux":      {floor: 0, libraries: []string{"github.com/hashicorp/yamux"}},
 
+	"internal/choice": {floor: 0},
+
 	"secure": {floor: 1, own: []string{"identity"}, libraries: []string{"github.com/flynn/noise"}},
 	"wrtc":   {floor: 1, own: []string{}, libraries: []string{"github.com/pion"}},
 
@@ -44,14 +46,16 @@ var rooms = map[string]room{
 	"cmd/pxp": {floor: 4, anyOf: true},
 	"web":     {floor: 4, anyOf: true},
 
-	"fuzz":            {floor: topFloor},
-	"fuzz/attack":     {floor: topFloor},
-	"fuzz/dos":        {floor: topFloor},
-	"interop":         {floor: topFloor},
-	"interop/browser": {floor: topFloor},
-	"bench":           {floor: topFloor},
-	"lab":             {floor: topFloor},
-	"spec":            {floor: topFloor},
+	"fuzz":               {floor: topFloor},
+	"fuzz/attack":        {floor: topFloor},
+	"fuzz/dos":           {floor: topFloor},
+	"fuzz/eclipse":       {floor: topFloor},
+	"fuzz/eclipse/model": {floor: topFloor},
+	"interop":            {floor: topFloor},
+	"interop/browser":    {floor: topFloor},
+	"bench":              {floor: topFloor},
+	"lab":                {floor: topFloor},
+	"spec":               {floor: topFloor},
 
 	"internal/bubble": {support: true},
 	"internal/house":  {support: true},
