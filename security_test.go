@@ -70,7 +70,7 @@ func limitsTable() string {
 func testNames(t *testing.T) map[string]bool {
 	t.Helper()
 	names := make(map[string]bool)
-	for _, dir := range []string{".", "mux", "secure", "identity", "pxp", "pxp/v1", "wrtc", "wrtc/iceserver", "bootstrap", "fuzz/attack"} {
+	for _, dir := range []string{".", "mux", "secure", "identity", "pxp", "pxp/v1", "wrtc", "wrtc/iceserver", "bootstrap", "fuzz/attack", "fuzz/eclipse", "internal/choice"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
 		if err != nil {
 			t.Fatal(err)
