@@ -249,11 +249,32 @@ func (n *node) connectOver(near net.Conn, to *node, far net.Conn) (ours, theirs 
 // accept returns the next data stream of the node's listener.
 func (n *node) accept() *exchange.Conn {
 	n.t.Helper()
-	c, err := n.Listener().Accept()
-	if err != nil {
-		n.t.Fatal(err)
+	return acceptSoon(n.t, n.Listener()).(*exchange.Conn)
+}
+
+// acceptSoon returns the next of l. In a bubble nothing else ends a wait that is
+// in vain: there is always a timer of somebody's keepalive.
+func acceptSoon(t *testing.T, l net.Listener) net.Conn {
+	t.Helper()
+	type result struct {
+		conn net.Conn
+		err  error
 	}
-	return c.(*exchange.Conn)
+	accepted := make(chan result, 1)
+	go func() { // ended by the next stream, or with the exchange
+		c, err := l.Accept()
+		accepted <- result{c, err}
+	}()
+	select {
+	case r := <-accepted:
+		if r.err != nil {
+			t.Fatal(r.err)
+		}
+		return r.conn
+	case <-time.After(10 * time.Minute):
+		t.Fatal("nobody came")
+	}
+	return nil
 }
 
 // exchangeBytes checks that bytes pass both ways.

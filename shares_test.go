@@ -146,10 +146,7 @@ func moves(t *testing.T, a net.Conn, l net.Listener) {
 	if _, err := a.Write([]byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	b, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := acceptSoon(t, l)
 	go func() { _, _ = a.Write(make([]byte, 2*mux.Window)) }() // ends when b has read it
 	if _, err := io.ReadFull(b, make([]byte, 1+2*mux.Window)); err != nil {
 		t.Fatal(err)
