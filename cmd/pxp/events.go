@@ -86,7 +86,7 @@ func (e *peerEvent) text() string {
 	return text + fmt.Sprintf(", runs %q", e.Agent)
 }
 
-// unmetEvent: a peer was introduced to us, or we to it, and could not be met.
+// unmetEvent: a peer that we looked for was introduced to us and could not be met.
 type unmetEvent struct {
 	Peer  identity.ID `json:"peer,omitzero"`
 	Via   identity.ID `json:"via,omitzero"`

@@ -69,7 +69,7 @@ With --json, one JSON object a line on stdout and nothing else there:
   peer       there is a session with a peer: peer, path ("tcp", "ws", "webrtc",
              "relay"), protocol (1, 2), via (who introduced it), incoming, agent,
              local and remote (addresses; with "webrtc" behind how ICE found them)
-  unmet      a peer was introduced and could not be met: peer, via, step, error
+  unmet      a peer that was looked for could not be met: peer, via, step, error
   gone       it is over: peer, path, detail, reason: "closed", "dead" (not heard for
              --dead-after), "lost" (the connection broke), "superseded" (there is a
              better path to the same peer), "refused", "protocol", "other"

@@ -107,7 +107,7 @@ func (o *nodeOptions) exchange(stunPort uint16, out *output, log logs) (*exchang
 		case exchange.PeerLeft:
 			out.emit(newGoneEvent(ex, e))
 		case exchange.StepDone:
-			if e.Err != nil && !e.Peer.IsZero() && !e.Via.IsZero() && !errors.Is(e.Err, exchange.ErrConnected) {
+			if wanted(e) {
 				out.emit(newUnmetEvent(e))
 			}
 		}
@@ -115,6 +115,16 @@ func (o *nodeOptions) exchange(stunPort uint16, out *output, log logs) (*exchang
 	defer close(made)
 	ex, err = exchange.New(o.network, &config)
 	return ex, failed(err, "")
+}
+
+// wanted says whether a step is the failure to meet a peer that this node looked for. Of those that others began the log tells: strangers may
+// begin many.
+func wanted(e exchange.StepDone) bool {
+	if e.Err == nil || e.Peer.IsZero() || e.Via.IsZero() || errors.Is(e.Err, exchange.ErrConnected) {
+		return false
+	}
+	failed, ok := errors.AsType[*wrtc.NegotiateError](e.Err)
+	return !ok || failed.Role == wrtc.Offerer
 }
 
 // offersLoopback decides whether WebRTC uses loopback addresses: when the user

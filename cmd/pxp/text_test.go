@@ -6,6 +6,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/peer-exchange/exchange"
+	"github.com/peer-exchange/exchange/identity"
+	"github.com/peer-exchange/exchange/wrtc"
 )
 
 func TestPrintable(t *testing.T) {
@@ -80,4 +84,27 @@ func (b *lockedBuffer) line(i int) []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Collect(bytes.Lines(bytes.Clone(b.buf.Bytes())))[i]
+}
+
+// Only of peers that the node looked for it tells that they were not met.
+func TestUnmet(t *testing.T) {
+	id := identity.ID{1}
+	by := func(role wrtc.Role) error { return &wrtc.NegotiateError{Role: role, Phase: wrtc.PhaseICE, Err: wrtc.ErrTimeout} }
+	for _, tt := range []struct {
+		name string
+		step exchange.StepDone
+		want bool
+	}{
+		{"looked for", exchange.StepDone{Peer: id, Via: id, Err: by(wrtc.Offerer)}, true},
+		{"looked for us", exchange.StepDone{Peer: id, Via: id, Err: by(wrtc.Answerer)}, false},
+		{"no circuit", exchange.StepDone{Peer: id, Via: id, Err: exchange.ErrRefused}, true},
+		{"met twice", exchange.StepDone{Peer: id, Via: id, Err: exchange.ErrConnected}, false},
+		{"asked in vain", exchange.StepDone{Via: id, Err: exchange.ErrRefused}, false},
+		{"by a socket", exchange.StepDone{Peer: id, Err: exchange.ErrRefused}, false},
+		{"met", exchange.StepDone{Peer: id, Via: id}, false},
+	} {
+		if got := wanted(tt.step); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
 }
