@@ -89,7 +89,9 @@ func (b *lockedBuffer) line(i int) []byte {
 // Only of peers that the node looked for it tells that they were not met.
 func TestUnmet(t *testing.T) {
 	id := identity.ID{1}
-	by := func(role wrtc.Role) error { return &wrtc.NegotiateError{Role: role, Phase: wrtc.PhaseICE, Err: wrtc.ErrTimeout} }
+	by := func(role wrtc.Role) error {
+		return &wrtc.NegotiateError{Role: role, Phase: wrtc.PhaseICE, Err: wrtc.ErrTimeout}
+	}
 	for _, tt := range []struct {
 		name string
 		step exchange.StepDone
