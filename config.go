@@ -1,8 +1,10 @@
 package exchange
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 	"unicode/utf8"
 
 	"github.com/peer-exchange/exchange/identity"
@@ -50,6 +52,12 @@ type Config struct {
 	// find out their outer address. Package wrtc/iceserver answers.
 	STUNPort uint16
 
+	// TURN, if not nil, makes credentials for one peer at the TURN server that
+	// answers at STUNPort, too (iceserver.Server.Credentials), and says how long
+	// they are good, from a second to a day. Each peer of version 2 is sent its own
+	// when it joins, and new ones at half of that time. It must not block.
+	TURN func(peer identity.ID) (username, password string, life time.Duration)
+
 	// Limits bounds what peers may cost us.
 	Limits Limits
 
@@ -83,6 +91,9 @@ func (c *Config) withDefaults() (Config, error) {
 	}
 	if cfg.V1 < V1Accept || cfg.V1 > V1Only || cfg.V1 == V1Only && len(cfg.Secret) > 0 {
 		return cfg, fmt.Errorf("exchange: Config.V1 is %d: want V1Accept, V1Refuse or, without a secret, V1Only", cfg.V1)
+	}
+	if cfg.TURN != nil && cfg.STUNPort == 0 {
+		return cfg, errors.New("exchange: Config.TURN needs Config.STUNPort: the port at which the server answers")
 	}
 	if cfg.Identity == nil {
 		if cfg.Identity, err = identity.NewKey(); err != nil {

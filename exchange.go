@@ -42,7 +42,9 @@ type Exchange struct {
 	transport      wrtc.Transport
 	transport1     wrtc.Transport // for version 1; nil: no upgrades in it
 	v1             V1Policy
-	node1          string // by which we know ourselves in version 1
+	stunPort       uint16
+	turn           func(peer identity.ID) (username, password string, life time.Duration) // nil: none served
+	node1          string                                                                 // by which we know ourselves in version 1
 	limits         Limits
 	budget         *mux.Budget
 	log            *slog.Logger
@@ -137,6 +139,9 @@ func New(network string, config *Config) (*Exchange, error) {
 	ex.pace = newPace(&ex.limits)
 	ex.conns = newListener(ex, "", cfg.Limits.Peers)
 	ex.ctx, ex.cancel = context.WithCancelCause(context.Background())
+	if ex.turn, ex.stunPort = cfg.TURN, cfg.STUNPort; ex.turn != nil {
+		ex.wg.Go(ex.renewTURN) // ended by Close, which waits
+	}
 	return ex, nil
 }
 
@@ -249,6 +254,7 @@ func (ex *Exchange) dialSession(ctx context.Context, s *session, o opening) (*Co
 	}
 	conn := newConn(peer, stream)
 	s.setData(conn)
+	ex.giveTURN(s)
 	if !s.takeStreams(peer) {
 		conn.Reset()
 		return nil, ErrClosed

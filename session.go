@@ -41,6 +41,7 @@ type session struct {
 	from    netip.Prefix // where it connected from, for PeersPerAddress; invalid: that does not count
 	hello   pxp.Hello    // theirs; set before run
 	started time.Time
+	turn    turnAccess // that the remote has given us; guarded by ex.mu
 
 	circuit  bool        // carries signaling only
 	peer     *Peer       // set once, by admit; guarded by ex.mu
@@ -440,6 +441,12 @@ func (s *session) handle(m pxp.Message) error {
 			return s.notPeer(m, m.ID)
 		}
 		return s.ex.answerIncoming(peer, m)
+	case pxp.Turn:
+		if peer == nil {
+			return s.unexpected(m)
+		}
+		s.takeTURN(m)
+		return nil
 	case pxp.Unknown:
 		if m.ID == 0 {
 			return nil
@@ -483,6 +490,9 @@ func (s *session) accepted(m pxp.Connect) error {
 	// Even if that could not be written: somebody must take what has come.
 	if !s.takeStreams(peer) {
 		return ErrClosed
+	}
+	if err == nil {
+		s.ex.giveTURN(s)
 	}
 	return err
 }

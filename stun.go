@@ -38,12 +38,12 @@ func withServers(t wrtc.Transport, servers []wrtc.ICEServer) wrtc.Transport {
 	return t
 }
 
-// stunServers returns the STUN servers for a meeting that via has introduced: via
+// iceServers returns the STUN and TURN servers for a meeting that via has introduced: via
 // first, since the other end has it too and both are then told addresses of the
 // same side of a NAT, others by chance.
-func (ex *Exchange) stunServers(via identity.ID) []wrtc.ICEServer {
-	type server struct{ host, port string }
-	var servers []server
+func (ex *Exchange) iceServers(via identity.ID) []wrtc.ICEServer {
+	var hosts []string
+	var servers []wrtc.ICEServer
 	peers := slices.Collect(ex.Peers())
 	rand.Shuffle(len(peers), func(i, j int) { peers[i], peers[j] = peers[j], peers[i] })
 	slices.SortStableFunc(peers, func(a, b *Peer) int {
@@ -51,16 +51,18 @@ func (ex *Exchange) stunServers(via identity.ID) []wrtc.ICEServer {
 	})
 	for _, p := range peers {
 		host, port := p.s.stunServer()
-		known := slices.ContainsFunc(servers, func(s server) bool { return s.host == host })
-		if host != "" && !known && len(servers) < maxSTUNServers {
-			servers = append(servers, server{host, port})
+		if host == "" || slices.Contains(hosts, host) {
+			continue
+		}
+		if hosts = append(hosts, host); len(hosts) > maxSTUNServers {
+			break
+		}
+		servers = append(servers, wrtc.ICEServer{URLs: []string{"stun:" + net.JoinHostPort(host, port)}})
+		if turn, ok := p.s.turnServer(host); ok {
+			servers = append(servers, turn)
 		}
 	}
-	var out []wrtc.ICEServer
-	for _, s := range servers {
-		out = append(out, wrtc.ICEServer{URLs: []string{"stun:" + net.JoinHostPort(s.host, s.port)}})
-	}
-	return out
+	return servers
 }
 
 func rankSTUN(p *Peer, via identity.ID) int {

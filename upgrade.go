@@ -229,7 +229,7 @@ func (ex *Exchange) negotiate(ctx context.Context, inner *session, role wrtc.Rol
 	if transport == nil {
 		return nil, ErrRefused
 	}
-	transport = withServers(transport, ex.stunServers(via))
+	transport = withServers(transport, ex.iceServers(via))
 	signals := &signaler{s: inner, transport: transport.Name()}
 	open := ctx
 	if inner.version == v1.Version {

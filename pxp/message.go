@@ -16,6 +16,7 @@ const (
 	TypePing     Type = 7
 	TypeBye      Type = 8
 	TypeRes      Type = 9
+	TypeTurn     Type = 10
 )
 
 // MaxType is the largest type that a later version may give a meaning to.
@@ -42,14 +43,16 @@ func (t Type) String() string {
 		return "bye"
 	case TypeRes:
 		return "res"
+	case TypeTurn:
+		return "turn"
 	}
 	return "type " + strconv.Itoa(int(t))
 }
 
 // known reports whether t is a type of this version.
-func (t Type) known() bool { return t >= TypeHello && t <= TypeRes }
+func (t Type) known() bool { return t >= TypeHello && t <= TypeTurn }
 
-// Message is one of [Hello], [GetPeers], [Relay], [Incoming], [Upgrade], [Connect], [Ping], [Bye], [Res] and [Unknown].
+// Message is one of [Hello], [GetPeers], [Relay], [Incoming], [Upgrade], [Connect], [Ping], [Bye], [Res], [Turn] and [Unknown].
 // [Decode] returns values, never pointers; [Append] takes either. No other package can add to the set.
 type Message interface {
 	// Type returns the message's type, the first element of its array.
@@ -106,6 +109,8 @@ func (d *decoder) message() Message {
 		m = decodeBye(d, id)
 	case TypeRes:
 		m = decodeRes(d, id)
+	case TypeTurn:
+		m = decodeTurn(d, id)
 	default:
 		m = Unknown{MessageType: d.typ, ID: id}
 	}

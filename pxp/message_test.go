@@ -316,6 +316,7 @@ func TestLargestMessages(t *testing.T) {
 		{Ping{MaxID}, 7},
 		{Bye{65535, long(MaxReason)}, 265},
 		{Res{MaxID, 65535, long(MaxReason), candidates(MaxCandidates, 255)}, 710},
+		{Turn{65535, long(MaxTurnName), long(MaxTurnName), MaxTurnSeconds}, 271},
 	} {
 		frame, err := Append(nil, test.message)
 		if err != nil {

@@ -157,6 +157,7 @@ var sampleBodies = map[string]struct {
 	"ping":    {[]string{"\x07", "\x01"}, Ping{MaxID}},
 	"bye":     {[]string{"\x08", "\x00", "\x01", "\xa0"}, Bye{65535, long(256)}},
 	"res":     {[]string{"\x09", "\x01", "\x00", "\xa0", "\x90"}, Res{MaxID, 65535, long(256), candidates(8, 255)}},
+	"turn":    {[]string{"\x0a", "\x00", "\x01", "\xa0", "\xa0", "\x01"}, Turn{65535, long(128), long(128), 86400}},
 }
 
 func long(n int) string { return strings.Repeat("x", n) }
@@ -202,10 +203,10 @@ func TestSpecRegistry(t *testing.T) {
 	}
 }
 
-// The tables of §8.1 to §8.9 give each field's kind and limit: the value just over the limit is refused with that limit.
+// The tables of §8.1 to §8.10 give each field's kind and limit: the value just over the limit is refused with that limit.
 func TestSpecFields(t *testing.T) {
 	tables := specTables(t)
-	sections := []string{"hello", "getpeers", "relay", "incoming", "upgrade", "connect", "ping", "bye", "res"}
+	sections := []string{"hello", "getpeers", "relay", "incoming", "upgrade", "connect", "ping", "bye", "res", "turn"}
 	checked := 0
 	for i, name := range sections {
 		section := fmt.Sprintf("8.%d", i+1)
@@ -239,8 +240,8 @@ func TestSpecFields(t *testing.T) {
 		})
 		checked++
 	}
-	if checked != 25 {
-		t.Errorf("%d fields checked, the messages have 22 and a candidate 3", checked)
+	if checked != 29 {
+		t.Errorf("%d fields checked, the messages have 26 and a candidate 3", checked)
 	}
 
 	for _, row := range specTable(t, tables, "8.5", 1) {
@@ -305,25 +306,27 @@ func wantSpecField(t *testing.T, section string, row []string, with func(value s
 
 func TestSpecLimits(t *testing.T) {
 	want := map[string]uint64{
-		"body of a frame":             MaxMessage,
-		"elements of a message":       MaxElements,
-		"nesting of skipped elements": MaxNesting,
-		"request id":                  MaxID,
-		"type":                        uint64(MaxType),
-		"agent":                       MaxAgent,
-		"observed":                    MaxObserved,
-		"features":                    MaxFeatures,
-		"one feature":                 MaxFeature,
-		"proof":                       ProofSize,
-		"peer ID":                     PeerSize,
-		"token":                       TokenSize,
-		"candidates in one res":       MaxCandidates,
-		"reason":                      MaxReason,
-		"transport":                   MaxTransport,
-		"SDP":                         MaxSDP,
-		"ICE candidate":               MaxICECandidate,
-		"mid":                         MaxMid,
-		"network id":                  uint64(MaxNetwork),
+		"body of a frame":              MaxMessage,
+		"elements of a message":        MaxElements,
+		"nesting of skipped elements":  MaxNesting,
+		"request id":                   MaxID,
+		"type":                         uint64(MaxType),
+		"agent":                        MaxAgent,
+		"observed":                     MaxObserved,
+		"features":                     MaxFeatures,
+		"one feature":                  MaxFeature,
+		"proof":                        ProofSize,
+		"peer ID":                      PeerSize,
+		"TURN username, TURN password": MaxTurnName,
+		"TURN seconds":                 MaxTurnSeconds,
+		"token":                        TokenSize,
+		"candidates in one res":        MaxCandidates,
+		"reason":                       MaxReason,
+		"transport":                    MaxTransport,
+		"SDP":                          MaxSDP,
+		"ICE candidate":                MaxICECandidate,
+		"mid":                          MaxMid,
+		"network id":                   uint64(MaxNetwork),
 	}
 	for _, row := range specTable(t, specTables(t), "12", 0) {
 		n, _, _ := strings.Cut(row[1], " ")

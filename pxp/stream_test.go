@@ -55,7 +55,7 @@ func TestFrameLen(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	for _, test := range []struct{ got, want string }{
-		{Type(0).String(), "type 0"}, {Type(10).String(), "type 10"}, {Type(255).String(), "type 255"},
+		{Type(0).String(), "type 0"}, {Type(11).String(), "type 11"}, {Type(255).String(), "type 255"},
 		{Code(14).String(), "code 14"}, {Code(65535).String(), "code 65535"},
 	} {
 		if test.got != test.want {

@@ -1,6 +1,6 @@
 package pxp
 
-// Unknown is a message of a type that this version does not know, 10 to 127 (PXP §7.4). Its fields are not kept.
+// Unknown is a message of a type that this version does not know, 11 to 127 (PXP §7.4). Its fields are not kept.
 //
 //	[type uint, id uint, ...]
 //

@@ -40,6 +40,10 @@ type vectorFields struct {
 	Line       uint16
 	Code       Code
 	Reason     string
+	Port       uint16
+	Username   string
+	Password   string
+	Seconds    uint32
 	Candidates []struct {
 		Peer, Token hexBytes
 		Protocol    uint8
@@ -85,6 +89,8 @@ func (v *vector) message(t *testing.T) Message {
 			m.Candidates = append(m.Candidates, Candidate{[32]byte(c.Peer), Token(c.Token), c.Protocol})
 		}
 		return m
+	case "turn":
+		return Turn{f.Port, f.Username, f.Password, f.Seconds}
 	case "unknown":
 		return Unknown{f.Type, f.ID}
 	}
@@ -144,7 +150,7 @@ func TestVectors(t *testing.T) {
 			}
 		})
 	}
-	for typ := TypeHello; typ <= TypeRes; typ++ {
+	for typ := TypeHello; typ <= TypeTurn; typ++ {
 		if types[typ.String()] == 0 {
 			t.Errorf("no vector of a %v", typ)
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -15,7 +14,6 @@ import (
 	"github.com/pion/datachannel"
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
-	"github.com/pion/transport/v4"
 	"github.com/pion/transport/v4/stdnet"
 	"github.com/pion/webrtc/v4"
 )
@@ -54,6 +52,7 @@ type pionLink struct {
 	prog     *progress
 	dialect  dialect
 	pc       *webrtc.PeerConnection
+	relays   *relaySockets
 	sctpDone chan struct{} // closed when the association, once established, has ended
 
 	failed atomic.Bool // the path was lost or the other end broke rules
@@ -95,12 +94,13 @@ func (w *WebRTC) newLink(role Role, c *conn, p *progress, to *policy) (link, err
 	if w.dialect.quick {
 		hasten(role, &se)
 	}
+	relays := new(relaySockets)
 	if w.hook == nil {
 		std, err := stdnet.NewNet()
 		if err != nil {
 			return nil, fmt.Errorf("listing network interfaces: %w", err)
 		}
-		se.SetNet(wideNet{std})
+		se.SetNet(&wideNet{Net: std, relays: relays})
 	} else {
 		w.hook(&se)
 	}
@@ -109,7 +109,7 @@ func (w *WebRTC) newLink(role Role, c *conn, p *progress, to *policy) (link, err
 	if err != nil {
 		return nil, err
 	}
-	l := &pionLink{conn: c, prog: p, dialect: w.dialect, pc: pc, sctpDone: make(chan struct{})}
+	l := &pionLink{conn: c, prog: p, dialect: w.dialect, pc: pc, relays: relays, sctpDone: make(chan struct{})}
 	var once sync.Once
 	pc.SCTP().OnClose(func(error) { once.Do(func() { close(l.sctpDone) }) })
 	if l.dialect.negotiated {
@@ -234,6 +234,7 @@ func (l *pionLink) close() {
 		case <-timer.C: // only the stream ended
 		}
 	}
+	l.relays.giveUp()
 	if err := l.pc.GracefulClose(); err != nil {
 		l.conn.fail(err)
 	}
@@ -324,34 +325,5 @@ func (l *pionLink) accept(remote string) error  { return accept(l.pc, remote) }
 func (l *pionLink) localSDP() string            { return localSDP(l.pc) }
 func (l *pionLink) addCandidate(s Signal) error { return addCandidate(l.pc, s) }
 func (l *pionLink) pair() (local, remote Addr)  { return selectedPair(l.pc) }
-
-// wideNet is the system's network with large UDP buffers in the kernel.
-type wideNet struct{ *stdnet.Net }
-
-func (w wideNet) ListenPacket(network, address string) (net.PacketConn, error) {
-	c, err := w.Net.ListenPacket(network, address)
-	if u, ok := c.(*net.UDPConn); ok && err == nil {
-		widen(u)
-	}
-	return c, err
-}
-
-func (w wideNet) ListenUDP(network string, laddr *net.UDPAddr) (transport.UDPConn, error) {
-	c, err := w.Net.ListenUDP(network, laddr)
-	if err != nil {
-		return nil, err
-	}
-	widen(c)
-	return c, nil
-}
-
-// widen asks for the buffers; a kernel that gives less still works, slower.
-func widen(c interface {
-	SetReadBuffer(int) error
-	SetWriteBuffer(int) error
-}) {
-	_ = c.SetReadBuffer(kernelBufferBytes)
-	_ = c.SetWriteBuffer(kernelBufferBytes)
-}
 
 func resolvesNames(cfg *Config) bool { return cfg.MDNS }

@@ -124,3 +124,29 @@ func TestRelayOnlyAlone(t *testing.T) {
 		t.Errorf("%v, want ErrNoRelay", err)
 	}
 }
+
+// A TURN server that nobody answers for holds nobody up for long: pion alone would wait for 8 s.
+func TestSilentTURN(t *testing.T) {
+	silent, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	var ends [2]wrtc.Transport
+	for i := range ends {
+		w, err := wrtc.New(&wrtc.Config{Loopback: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ends[i] = w.WithServers([]wrtc.ICEServer{{URLs: []string{"turn:" + silent.LocalAddr().String()}, Username: "u", Credential: "p"}})
+	}
+	began := time.Now()
+	if _, _, err := wrtc.Meet(t, ends[0], ends[1]); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 6*time.Second {
+		t.Errorf("met and closed in %v", took)
+	} else {
+		t.Logf("met and closed in %v", took)
+	}
+}

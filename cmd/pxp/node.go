@@ -25,6 +25,7 @@ type nodeOptions struct {
 	cacheFile  string
 	agent      string
 	stun       string
+	turn       string // "": not; turnAuto, or the address that others reach this machine at
 	target     int
 	deadAfter  time.Duration
 	loopback   bool
@@ -55,6 +56,11 @@ can meet directly without anybody else's server. Let that port through your
 firewall. --stun :PORT says where, also on a machine whose public address is its
 router's (forward the port); --stun off turns it off.
 
+With --turn the node also relays packets between its peers and others (TURN, at
+the same port, and UDP ports that the system picks), where no direct way is found:
+this costs it their traffic, at most 1 MiB/s for each peer. Peers get credentials
+by themselves. --turn=IP says the public address when it is the router's.
+
 A peer comes with a data stream. What arrives on it is read and thrown away, so
 that nobody waits for this node; with --echo it is sent back, and the stream's end is
 answered with an end.
@@ -64,7 +70,7 @@ status 0, within some seconds; a second one ends it at once.
 
 With --json, one JSON object a line on stdout and nothing else there:
   listening  url, peer (our own ID)
-  serving    url: STUN is answered there
+  serving    url: STUN is answered there, or ("turn:") also TURN
   ready      everything is set up: peer (our own ID), network
   peer       there is a session with a peer: peer, path ("tcp", "ws", "webrtc",
              "relay"), protocol (1, 2), via (who introduced it), incoming, agent,
@@ -102,6 +108,8 @@ stderr: with --json what an operator should know, else warnings; with -v all.`,
 	flags.StringVar(&o.cacheFile, "cache", "", "remember good addresses in this `file` and use them too")
 	flags.StringVar(&o.agent, "agent", agentName(), "`name` of the application that peers are told")
 	flags.StringVar(&o.stun, "stun", stunAuto, "answer STUN at this UDP `address`: auto, off, :PORT or IP:PORT")
+	flags.StringVar(&o.turn, "turn", "", "relay for peers by TURN, from the public `IP` address (default: this machine's)")
+	flags.Lookup("turn").NoOptDefVal = turnAuto
 	flags.BoolVar(&o.loopback, "loopback", false, "offer loopback addresses for WebRTC too (default: if all URLs given are on loopback)")
 	flags.DurationVar(&o.deadAfter, "dead-after", 0, "a peer that is silent for this long is gone (default 45s); pinged three times as often")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "log more")

@@ -11,6 +11,7 @@ import (
 	"github.com/peer-exchange/exchange/identity"
 	"github.com/peer-exchange/exchange/secure"
 	"github.com/peer-exchange/exchange/wrtc"
+	"github.com/peer-exchange/exchange/wrtc/iceserver"
 )
 
 // readyEvent: the node is set up.
@@ -30,12 +31,10 @@ func (o *nodeOptions) runNode(ctx context.Context, out *output, log logs) error 
 	if err != nil {
 		return err
 	}
-	var stunPort uint16
 	if stun != nil {
 		defer stun.Close()
-		stunPort = stun.Addr().Port()
 	}
-	ex, err := o.exchange(stunPort, out, log)
+	ex, err := o.exchange(stun, out, log)
 	if err != nil {
 		return err
 	}
@@ -80,9 +79,15 @@ func (o *nodeOptions) runNode(ctx context.Context, out *output, log logs) error 
 	return nil
 }
 
-// exchange makes the node's exchange, which tells peers of STUN at a port, if not 0. Its events go to out.
-func (o *nodeOptions) exchange(stunPort uint16, out *output, log logs) (*exchange.Exchange, error) {
-	config := exchange.Config{Agent: o.agent, Logger: log.node, Limits: o.limits(), V1: exchange.V1Policy(o.v1), STUNPort: stunPort}
+// exchange makes the node's exchange, which tells peers of its STUN server, if not nil. Its events go to out.
+func (o *nodeOptions) exchange(stun *iceserver.Server, out *output, log logs) (*exchange.Exchange, error) {
+	config := exchange.Config{Agent: o.agent, Logger: log.node, Limits: o.limits(), V1: exchange.V1Policy(o.v1)}
+	if stun != nil {
+		config.STUNPort = stun.Addr().Port()
+		if o.turn != "" {
+			config.TURN = stun.Credentials
+		}
+	}
 	var err error
 	if o.keyFile != "" {
 		if config.Identity, err = loadKey(o.keyFile); err != nil {

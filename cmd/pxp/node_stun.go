@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -11,13 +12,14 @@ import (
 	"github.com/peer-exchange/exchange/wrtc/iceserver"
 )
 
-// Values of --stun besides an address.
+// Values of --stun and --turn besides an address.
 const (
 	stunAuto = "auto"
 	stunOff  = "off"
+	turnAuto = "auto"
 )
 
-// servingEvent: the node answers STUN.
+// servingEvent: the node answers STUN, or TURN too.
 type servingEvent struct {
 	URL string `json:"url"`
 }
@@ -25,8 +27,14 @@ type servingEvent struct {
 func (*servingEvent) name() string   { return "serving" }
 func (e *servingEvent) text() string { return "serving    " + e.URL }
 
-// checkSTUN finds what is wrong with --stun.
+// checkSTUN finds what is wrong with --stun and --turn.
 func (o *nodeOptions) checkSTUN() error {
+	if _, err := netip.ParseAddr(o.turn); err != nil && o.turn != "" && o.turn != turnAuto {
+		return fmt.Errorf("--turn=%s: want the IP address that peers reach this machine at, or --turn alone", o.turn)
+	}
+	if o.turn != "" && o.stun == stunOff {
+		return errors.New("--turn and --stun off exclude each other: a TURN server answers STUN")
+	}
 	switch o.stun {
 	case "", stunAuto, stunOff:
 		return nil
@@ -47,22 +55,55 @@ func (o *nodeOptions) checkSTUN() error {
 // serveSTUN answers STUN where the command line says; nil when it shall not.
 func (o *nodeOptions) serveSTUN(out *output, log logs) (*iceserver.Server, error) {
 	address := o.stun
+	config := iceserver.Config{Logger: log.transport}
 	if address == stunAuto {
-		address = autoSTUN(o.listen, machineIsPublic)
+		address = autoSTUN(o.listen, func() bool { return publicAddress().IsValid() || o.turn != "" })
+	}
+	if o.turn != "" {
+		var err error
+		if config.TURN, err = o.turnConfig(address); err != nil {
+			return nil, err
+		}
 	}
 	if address == "" || address == stunOff {
 		return nil, nil
 	}
-	server, err := iceserver.Listen(address, &iceserver.Config{Logger: log.transport})
-	if err != nil && o.stun == stunAuto {
+	server, err := iceserver.Listen(address, &config)
+	if err != nil && o.stun == stunAuto && o.turn == "" {
 		log.node.Warn("STUN is not answered: peers need another node for that", "address", address, "error", err)
 		return nil, nil
 	}
 	if err != nil {
 		return nil, failed(err, listenHint(err))
 	}
-	out.emit(&servingEvent{URL: "stun:" + server.Addr().String()})
+	scheme := "stun:"
+	if config.TURN != nil {
+		scheme = "turn:"
+	}
+	out.emit(&servingEvent{URL: scheme + server.Addr().String()})
 	return server, nil
+}
+
+// turnConfig is how TURN is served at an address.
+func (o *nodeOptions) turnConfig(address string) (*iceserver.TURN, error) {
+	config := &iceserver.TURN{Loopback: o.offersLoopback()}
+	if address == "" {
+		return nil, failed(errors.New("--turn: no --listen URL is on a public address"), "say where to serve it, as in --stun :3478 --turn=IP with the IP address that peers reach this machine at")
+	}
+	if o.turn != turnAuto {
+		config.Address, _ = netip.ParseAddr(o.turn) // checked before
+		return config, nil
+	}
+	host, _, _ := net.SplitHostPort(address)
+	if at, err := netip.ParseAddr(host); err == nil && !at.IsUnspecified() {
+		config.Address = at
+	} else {
+		config.Address = publicAddress()
+	}
+	if a := config.Address; !wrtc.IsPublic(a) && !(config.Loopback && a.IsLoopback()) {
+		return nil, failed(errors.New("--turn: this machine has no public address"), "if its router has one that is forwarded to it, say which: --turn=IP")
+	}
+	return config, nil
 }
 
 // autoSTUN is where STUN is answered when the user does not say: beside the first of the URLs that listens on a public address, at its port; empty when
@@ -87,20 +128,18 @@ func autoSTUN(listen []string, public func() bool) string {
 	return ""
 }
 
-// machineIsPublic says whether an interface of this machine has a public address.
-func machineIsPublic() bool {
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		return false
-	}
+// publicAddress is a public address of this machine, an IPv4 one if it can be: pion gathers from no other TURN server. Invalid when there is none.
+func publicAddress() (found netip.Addr) {
+	addrs, _ := net.InterfaceAddrs() // what cannot be listed is not there
 	for _, a := range addrs {
 		n, ok := a.(*net.IPNet)
 		if !ok {
 			continue
 		}
-		if addr, ok := netip.AddrFromSlice(n.IP); ok && wrtc.IsPublic(addr) {
-			return true
+		addr, ok := netip.AddrFromSlice(n.IP)
+		if addr = addr.Unmap(); ok && wrtc.IsPublic(addr) && (!found.IsValid() || found.Is6() && addr.Is4()) {
+			found = addr
 		}
 	}
-	return false
+	return found
 }

@@ -5,6 +5,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/peer-exchange/exchange"
+	"github.com/peer-exchange/exchange/bootstrap"
+	"github.com/peer-exchange/exchange/wrtc"
 )
 
 func TestAutoSTUN(t *testing.T) {
@@ -54,6 +58,64 @@ func TestNodeServesSTUN(t *testing.T) {
 	n, err := c.Read(buf)
 	if err != nil || n != 32 || string(buf[8:20]) != "twelve bytes" {
 		t.Errorf("%x, %v", buf[:n], err)
+	}
+}
+
+// Two nodes that use nothing but TURN meet through the one that serves it.
+func TestNodeServesTURN(t *testing.T) {
+	t.Parallel()
+	r := start(t, "node", "--network", "test", "--listen", "tcp://127.0.0.1:0", "--stun", "127.0.0.1:0", "--turn", "--json")
+	url := r.event("listening").URL
+	if serving := r.event("serving").URL; !strings.HasPrefix(serving, "turn:127.0.0.1:") {
+		t.Errorf("serving %q", serving)
+	}
+	var asker *exchange.Exchange
+	for range 2 {
+		transport, err := wrtc.New(&wrtc.Config{RelayOnly: true, Loopback: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if asker, err = exchange.New("test", &exchange.Config{Transport: transport}); err != nil {
+			t.Fatal(err)
+		}
+		defer asker.Close()
+		if _, err := bootstrap.Dial(t.Context(), asker, url); err != nil {
+			t.Fatal(err)
+		}
+	}
+	conn, err := asker.GetNewPeer(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := conn.Peer().Path(); p.Carrier != exchange.CarrierWebRTC {
+		t.Errorf("path is %v", p)
+	}
+}
+
+func TestTURNFlag(t *testing.T) {
+	for _, tt := range []struct{ stun, turn, want string }{
+		{"off", "auto", "exclude each other"},
+		{"auto", "example.org", "want the IP address"},
+	} {
+		o := nodeOptions{network: "test", listen: []string{"tcp://:0"}, stun: tt.stun, turn: tt.turn}
+		if err := o.check(); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%+v: %v", tt, err)
+		}
+	}
+	for _, tt := range []struct {
+		listen, turn, address, want, err string
+	}{
+		{"tcp://127.0.0.1:1", "auto", "", "", "no --listen URL is on a public address"},
+		{"tcp://127.0.0.1:1", "auto", "127.0.0.1:1", "127.0.0.1", ""},
+		{"tcp://203.0.113.7:1", "auto", "203.0.113.7:1", "203.0.113.7", ""},
+		{"tcp://10.0.0.7:1", "auto", "10.0.0.7:1", "", "no public address"},
+		{"tcp://10.0.0.7:1", "203.0.113.7", "10.0.0.7:1", "203.0.113.7", ""},
+	} {
+		o := nodeOptions{listen: []string{tt.listen}, turn: tt.turn}
+		config, err := o.turnConfig(tt.address)
+		if tt.err == "" && (err != nil || config.Address.String() != tt.want) || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
+			t.Errorf("%+v: %+v, %v", tt, config, err)
+		}
 	}
 }
 
