@@ -36,6 +36,7 @@ type candidate struct {
 	protocol int
 	token    pxp.Token
 	via      *Peer
+	answer   uint64 // of via's, in which it was named
 	expires  time.Time
 }
 
@@ -370,9 +371,10 @@ func (ex *Exchange) query(ctx context.Context, relay *Peer) error {
 	expires := began.Add(life * 4 / 5)
 	ex.mu.Lock()
 	defer ex.mu.Unlock()
+	ex.answers++
 	for _, c := range ex.unmet(relay, res.Candidates) {
 		if known, ok := ex.candidate(relay, c); ok {
-			known.expires = expires
+			known.answer, known.expires = ex.answers, expires
 			ex.known = append(ex.known, known)
 		}
 	}
@@ -462,9 +464,28 @@ func (s *search) beginMeeting() (candidate, bool) {
 	}
 	c := ex.known[i]
 	ex.known = slices.Delete(ex.known, i, i+1)
-	ex.meeting[c.id] = struct{}{}
+	ex.meeting[c.id] = c
 	s.tried[c.via]++
 	return c, true
+}
+
+// taken says whether somebody is at a candidate, or may be: two answers of an
+// original can name one peer by two ids. When that peer, another original, ends
+// both circuits at once, the original in the middle dies (PXP §16.10). ex.mu is
+// held.
+func (ex *Exchange) taken(c candidate) bool {
+	if _, busy := ex.meeting[c.id]; busy {
+		return true
+	}
+	if c.via.s.version != v1.Version || c.via.s.offers(featureV2) { // a node lives on
+		return false
+	}
+	for _, other := range ex.meeting {
+		if other.via == c.via && other.answer != c.answer {
+			return true
+		}
+	}
+	return false
 }
 
 func (ex *Exchange) endMeeting(id identity.ID) {
@@ -477,10 +498,7 @@ func (ex *Exchange) hasCandidates() bool {
 	ex.mu.Lock()
 	defer ex.mu.Unlock()
 	ex.pruneLocked()
-	return slices.ContainsFunc(ex.known, func(c candidate) bool {
-		_, busy := ex.meeting[c.id]
-		return !busy
-	})
+	return slices.ContainsFunc(ex.known, func(c candidate) bool { return !ex.taken(c) })
 }
 
 // pruneLocked forgets candidates that are ourselves, peers already, too old,

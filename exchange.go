@@ -66,7 +66,7 @@ type Exchange struct {
 	closed    bool // Close has begun
 	peers     map[identity.ID]*Peer
 	dialing   map[*dialing]struct{}     // sessions that we are connecting
-	meeting   map[identity.ID]struct{}  // candidates that GetNewPeer is at
+	meeting   map[identity.ID]candidate // whom GetNewPeer is at
 	sessions  map[*session]struct{}     // all that run
 	listeners map[string]*Listener      // named streams
 	sockets   map[net.Listener]struct{} // that Serve accepts from
@@ -76,6 +76,7 @@ type Exchange struct {
 	maintain  bool                      // its goroutine runs
 	retarget  chan struct{}             // capacity 1: target changed
 	known     []candidate               // candidates not used yet, newest last
+	answers   uint64                    // that named candidates
 	counts    counts
 }
 
@@ -114,7 +115,7 @@ func New(network string, config *Config) (*Exchange, error) {
 		meetings:       newMeetings(cfg.Limits.Meetings, cfg.Limits.MeetingsPerPeer),
 		peers:          make(map[identity.ID]*Peer),
 		dialing:        make(map[*dialing]struct{}),
-		meeting:        make(map[identity.ID]struct{}),
+		meeting:        make(map[identity.ID]candidate),
 		sessions:       make(map[*session]struct{}),
 		listeners:      make(map[string]*Listener),
 		sockets:        make(map[net.Listener]struct{}),

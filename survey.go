@@ -75,8 +75,7 @@ func (s *search) whomToMeet() int {
 	ex := s.ex
 	known := make([]choice.Candidate[identity.ID, *Peer], len(ex.known))
 	for i, c := range ex.known {
-		_, busy := ex.meeting[c.id]
-		known[i] = choice.Candidate[identity.ID, *Peer]{ID: c.id, Via: c.via, Busy: busy}
+		known[i] = choice.Candidate[identity.ID, *Peer]{ID: c.id, Via: c.via, Busy: ex.taken(c)}
 	}
 	taught := make(map[identity.ID]int)
 	for _, p := range ex.peers {

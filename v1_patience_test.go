@@ -3,7 +3,10 @@ package exchange_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/peer-exchange/exchange"
@@ -216,4 +219,53 @@ func TestVersion1ChannelIsGivenUpSlowly(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Two answers of an original can name one peer, which would end its circuits both
+// at once: that ends an original in the middle. So nobody of a later answer is
+// asked for before the meeting with who was named earlier is over. Those of one
+// answer are different peers.
+func TestVersion1OneAnswerAtATime(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		n := newWorld(t).node()
+		r := raw1Join(t, n)
+		ctx, cancel := context.WithCancel(context.Background())
+		met := make(chan error, 3)
+		seek := func() {
+			go func() { // ended by cancel
+				_, err := n.GetNewPeer(ctx)
+				met <- err
+			}()
+		}
+		asked := func() (nonce, id string) {
+			t.Helper()
+			l := r.line()
+			if _, err := fmt.Sscanf(strings.TrimSuffix(l, "]]"), `["relay",%q,[%q`, &nonce, &id); err != nil {
+				t.Fatalf("%s, want relay: %v", l, err)
+			}
+			return nonce, id
+		}
+		seek()
+		r.named("", "aaaaaaaa", "bbbbbbbb")
+		first, a := asked()
+		seek()
+		second, b := asked()
+		if a == b {
+			t.Errorf("%s was asked for twice", a)
+		}
+		seek()
+		r.named("", "cccccccc")
+		if err := <-met; !errors.Is(err, exchange.ErrNoCandidates) {
+			t.Errorf("the third call: %v", err)
+		}
+		_ = r.say(`["res",%q,"gone"]`, first)
+		synctest.Wait()
+		_ = r.say(`["res",%q,"gone"]`, second)
+		if _, c := asked(); c != "cccccccc" {
+			t.Errorf("asked for %s", c)
+		}
+		cancel()
+		<-met
+		<-met
+	})
 }
