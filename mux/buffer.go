@@ -95,6 +95,13 @@ func (b *buffer) drop() int {
 	return size
 }
 
+// rest lets go of space that holds nothing.
+func (b *buffer) rest() {
+	if b.size == 0 && !b.filling {
+		b.head, b.tail = nil, nil
+	}
+}
+
 // chunkPool keeps large chunks of one session for its next bytes. With those in use it has no more than was promised.
 type chunkPool struct {
 	list  *chunk

@@ -69,6 +69,32 @@ func TestBufferDropWhileFilling(t *testing.T) {
 	}
 }
 
+// At rest a buffer holds no chunk, unless there is something in it or about to be.
+func TestBufferRest(t *testing.T) {
+	var b buffer
+	var pool chunkPool
+	space := b.space(2, &pool)
+	b.rest()
+	space[0], space[1] = 'a', 'b'
+	if n := b.commit(2); n != 2 {
+		t.Fatalf("rest took the space of a filler: %d committed", n)
+	}
+	p := make([]byte, 1)
+	for _, want := range "ab" {
+		b.rest()
+		if n := b.read(p, &pool); n != 1 || p[0] != byte(want) {
+			t.Fatalf("read %d bytes, %q, want %q", n, p, want)
+		}
+	}
+	if b.rest(); b.head != nil || b.tail != nil {
+		t.Error("an empty buffer keeps a chunk")
+	}
+	b.commit(copy(b.space(1, &pool), "c"))
+	if n := b.read(p, &pool); n != 1 || p[0] != 'c' {
+		t.Errorf("read %d bytes, %q, after rest", n, p)
+	}
+}
+
 // An empty buffer holds nothing large, and the pool gives up what nobody used for a while.
 func TestBufferIdle(t *testing.T) {
 	var b buffer

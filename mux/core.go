@@ -12,7 +12,7 @@ import (
 
 const (
 	lingerTime  = time.Second // how long an ended session waits for the carrier to take what is queued
-	readerBytes = 1 << 10     // what is read ahead of a frame; the data of large frames is read past it
+	readerBytes = 512         // what is read ahead of a frame; the data of large frames is read past it
 )
 
 // Sides of a session, as indices.

@@ -17,7 +17,11 @@ func (l link) Read(p []byte) (int, error) {
 		if n := l.takeNotes(p); n > 0 {
 			return n, nil
 		}
-		if err := l.receive(); err != nil {
+		h, err := l.next()
+		if err == nil {
+			err = l.receive(h)
+		}
+		if err != nil {
 			l.fail(err)
 			_, _ = io.Copy(io.Discard, l.in) // until the carrier is closed: one that is closed with unread bytes may lose the last sent
 			return 0, io.EOF

@@ -11,19 +11,24 @@ const (
 	pingBurst      = 100
 )
 
-// receive reads one frame from the carrier and does what it asks for. Only the library's receive goroutine calls it. An
-// error is the session's end.
-func (s *session) receive() error {
+// next reads the header of the next frame from the carrier. Only the library's receive goroutine calls it, and is here while a
+// session is idle: so it is apart from receive, for a small stack.
+func (s *session) next() (header, error) {
 	b, err := s.in.Peek(headerBytes)
 	if err != nil {
 		if len(b) > 0 {
 			err = unexpected(err)
 		}
-		return &carrierError{"read", err}
+		return header{}, &carrierError{"read", err}
 	}
 	h := parseHeader(b)
 	_, _ = s.in.Discard(headerBytes)
+	return h, nil
+}
 
+// receive reads what follows the header and does what the frame asks for. Only who called next calls it. An error, also
+// of next, is the session's end.
+func (s *session) receive(h header) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -184,6 +189,7 @@ func (s *session) arrived(st *stream) {
 		s.consume(st, n)
 		st.name, st.named = name, true
 		st.timer.Stop()
+		st.timer = nil
 		s.queue = append(s.queue, st) // it has only streams that count as opened by the peer, see settle: that is its bound
 		s.arrivals.wake()
 	}

@@ -218,6 +218,9 @@ func (s *session) rest() {
 	s.out.urgent.rest()
 	s.out.bulk.rest()
 	s.spare.tidy()
+	for _, st := range s.streams {
+		st.buf.rest()
+	}
 }
 
 func writeAll(carrier net.Conn, lanes ...[]byte) error {

@@ -93,7 +93,11 @@ func BenchmarkRead(b *testing.B) {
 // readOne reads record by record, so that none of the next round is opened.
 func readOne(c *Conn, p []byte) error {
 	for n := 0; n < len(p); {
-		got, err := c.readRecord(p[n:])
+		record, err := c.in.record(maxRecord)
+		if err != nil {
+			return err
+		}
+		got, err := c.open(p[n:], record)
 		if err != nil {
 			return err
 		}

@@ -87,9 +87,12 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 	// Block for the first byte, then take what is there already.
 	for c.readErr == nil && (n == 0 || n < len(p) && c.in.ready()) {
-		var got int
-		got, c.readErr = c.readRecord(p[n:])
-		n += got
+		var record []byte
+		if record, c.readErr = c.in.record(maxRecord); c.readErr == nil {
+			var got int
+			got, c.readErr = c.open(p[n:], record)
+			n += got
+		}
 	}
 	if n > 0 {
 		return n, nil // an error stays for the next Read
@@ -97,13 +100,8 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return 0, c.failure(c.readErr)
 }
 
-// readRecord opens the next record into p, and into c.pending what p does not
-// hold.
-func (c *Conn) readRecord(p []byte) (int, error) {
-	record, err := c.in.record(maxRecord)
-	if err != nil {
-		return 0, err
-	}
+// open opens a record into p, and into c.pending what p does not hold.
+func (c *Conn) open(p, record []byte) (int, error) {
 	if len(record) < tagSize {
 		return 0, c.fail(fmt.Errorf("%w: %d bytes, a record has at least %d", ErrAuthentication, len(record), tagSize))
 	}

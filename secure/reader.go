@@ -9,9 +9,9 @@ import (
 
 const (
 	lengthSize = 2
-	// idleBuffer holds what an idle session hears and says: a few control messages
-	// and window updates. There are as many as there are peers, each way.
-	idleBuffer = 512
+	// idleBuffer holds what an idle session hears and says: a control message and
+	// window updates. There are as many as there are peers, each way.
+	idleBuffer = 256
 	// smallBuffer holds a handshake, and messages that are not much.
 	smallBuffer = 4 << 10
 	// readBuffer holds the largest record and more, so that one read of the
@@ -79,8 +79,8 @@ func (r *reader) need(n int) error {
 		got, err := r.carrier.Read(r.buf[r.end:])
 		r.end += got
 		r.full = r.end == len(r.buf)
-		r.err = err // after the bytes that came with it
-		if got > idleBuffer {
+		r.err = err                         // after the bytes that came with it
+		if got > idleBuffer && r.growable { // a handshake is no sign of what comes after it
 			r.medium = time.Now()
 			if got > smallBuffer {
 				r.large = r.medium
