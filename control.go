@@ -36,7 +36,6 @@ type control struct {
 	behind  time.Time     // since when they have come faster; zero: they have not; take's
 
 	writing chan struct{} // capacity 1: full while a frame is written
-	wbuf    []byte        // the writer's
 	over    bool          // bye was said or a write failed: nothing follows; the writer's
 	broken  func(error)   // called when a write failed
 
@@ -109,18 +108,19 @@ func (c *control) tryAcquire() bool {
 }
 
 // write is for who holds writing.
-func (c *control) write(m pxp.Message, within time.Duration) (err error) {
+func (c *control) write(m pxp.Message, within time.Duration) error {
 	if c.over {
 		return errSessionEnded
 	}
-	if c.wbuf, err = c.wire.append(c.wbuf[:0], m); err != nil {
+	frame, err := c.wire.append(nil, m)
+	if err != nil {
 		return fmt.Errorf("exchange: %v for peer %s: %w", m.Type(), c.remote.Short(), err)
 	}
-	if len(c.wbuf) == 0 {
+	if len(frame) == 0 {
 		return nil // the version has no such message
 	}
 	if err = c.stream.SetWriteDeadline(time.Now().Add(within)); err == nil {
-		_, err = c.stream.Write(c.wbuf)
+		_, err = c.stream.Write(frame)
 	}
 	switch {
 	case err == nil:

@@ -37,17 +37,17 @@ var errCutMessage = errors.New("control stream ended inside a message")
 // repeated: what arrived is kept.
 type frameReader struct {
 	r   io.Reader
-	buf []byte // the frame under way, header first
+	buf []byte // the frame under way, header first; nil between frames
 	n   int    // bytes of it that have arrived
 }
 
-// smallFrame is what a frameReader keeps allocated between frames.
+// smallFrame is what most frames fit.
 const smallFrame = 512
 
-// next returns the body of the next frame, valid until the call after.
+// next returns the body of the next frame, the caller's to keep.
 // io.EOF means that the stream ended between frames.
 func (f *frameReader) next() ([]byte, error) {
-	if cap(f.buf) == 0 || (f.n == 0 && cap(f.buf) > smallFrame) {
+	if f.buf == nil {
 		f.buf = make([]byte, 0, smallFrame)
 	}
 	if err := f.fill(2); err != nil {
@@ -60,8 +60,9 @@ func (f *frameReader) next() ([]byte, error) {
 	if err := f.fill(2 + length); err != nil {
 		return nil, err
 	}
-	f.n = 0
-	return f.buf[2 : 2+length], nil
+	body := f.buf[2 : 2+length]
+	f.buf, f.n = nil, 0 // there are as many as there are peers
+	return body, nil
 }
 
 // fill reads until want bytes of the frame are there, and no further.
