@@ -169,7 +169,7 @@ func (v *besieged) grow(bytes int64, streams map[mux.Stream]net.Conn) {
 func reachStreamWindow(v *besieged) {
 	r, data, conn := v.distant()
 	before := v.Stats().PromisedBytes - mux.Window
-	v.grow(8*int64(v.limits.StreamWindow), map[mux.Stream]net.Conn{data: conn})
+	v.grow(4*int64(v.limits.StreamWindow), map[mux.Stream]net.Conn{data: conn})
 	if n := v.Stats().PromisedBytes - before; n != int64(v.limits.StreamWindow) {
 		v.t.Errorf("%d bytes are promised, want %d", n, v.limits.StreamWindow)
 	}
@@ -201,7 +201,7 @@ func reachSessionBytes(v *besieged) {
 	}
 	before := v.Stats().PromisedBytes
 	growth := int64(v.limits.SessionBytes - 2*v.limits.Streams*mux.Window)
-	v.grow(8*growth, map[mux.Stream]net.Conn{data: conn, s: other})
+	v.grow(4*growth, map[mux.Stream]net.Conn{data: conn, s: other})
 	if n := v.Stats().PromisedBytes - before; n > growth || n < growth/2 {
 		v.t.Errorf("windows grew by %d bytes, want %d at most", n, growth)
 	}

@@ -25,6 +25,7 @@ type wire1 struct {
 	split v1.Splitter
 	ready []pxp.Message // decoded, not returned yet; owned by the reader
 	bytes int           // of the lines decoded since size was called; the reader's
+	met   bool          // their hello has come; the reader's
 
 	mu     sync.Mutex
 	sent   uint64                // messages that took a nonce
@@ -255,6 +256,10 @@ func (w *wire1) refuse(nonce v1.Nonce, list bool, why string) (pxp.Message, erro
 }
 
 func (w *wire1) hello(m v1.Hello) (pxp.Message, error) {
+	if w.met {
+		return ignored, nil // whatever it says
+	}
+	w.met = true
 	if m.Version != v1.Version {
 		return nil, fmt.Errorf("%w: it wants version %d of the protocol", ErrNotPXP, m.Version)
 	}
