@@ -32,24 +32,24 @@ const (
 
 // neighbours are pairs that have a NAT in common.
 var neighbours = []struct {
-	name   string
-	direct bool // a direct path is possible
-	top    Topology
+	name    string
+	outcome string
+	top     Topology
 }{
-	{"in one home, port restricted", true, Topology{
+	{"in one home, port restricted", direct, Topology{
 		NATs:  []NAT{{Name: "nat", Kind: PortRestricted}},
 		Hosts: []Host{{Name: "a", Behind: "nat"}, {Name: "b", Behind: "nat"}},
 	}},
-	{"in one home, symmetric", true, Topology{
+	{"in one home, symmetric", direct, Topology{
 		NATs:  []NAT{{Name: "nat", Kind: Symmetric}},
 		Hosts: []Host{{Name: "a", Behind: "nat"}, {Name: "b", Behind: "nat"}},
 	}},
-	{"in one home, no UDP through its NAT", true, Topology{
+	{"in one home, no UDP through its NAT", direct, Topology{
 		NATs:  []NAT{{Name: "nat", Kind: NoUDP}},
 		Hosts: []Host{{Name: "a", Behind: "nat"}, {Name: "b", Behind: "nat"}},
 	}},
 	// Each would have to reach the other by the carrier's outer address, from inside: Linux does not turn packets round there.
-	{"in two homes of one carrier", false, Topology{
+	{"in two homes of one carrier", nothing, Topology{
 		NATs: []NAT{
 			{Name: "carrier", Kind: PortRestricted, LAN: lanOfOthers},
 			{Name: "anat", Kind: PortRestricted, Behind: "carrier"}, {Name: "bnat", Kind: PortRestricted, Behind: "carrier"},
@@ -58,17 +58,37 @@ var neighbours = []struct {
 	}},
 }
 
+// turned are pairs that TURN helps, or does not need to, or cannot: the third node runs it.
+var turned = []turnedPair{
+	{BehindPort, BehindPort, direct},
+	{Firewalled, BehindSymm, relayed},
+	{BehindPort, BehindSymm, relayed},
+	{BehindTwo, BehindSymm, relayed},
+	{BehindSymm, Firewalled, relayed},
+	{BehindSymm, BehindPort, relayed},
+	{BehindSymm, BehindTwo, relayed},
+	{BehindSymm, BehindSymm, relayed},
+	{WithoutUDP, Open, nothing}, // TURN is on UDP
+}
+
+type turnedPair struct {
+	a, b    Place
+	outcome string
+}
+
+func (p turnedPair) name() string { return pairName(p.a, p.b) + ", with TURN" }
+
 // For each pair of places: does looking for a peer end in a direct path, in a relayed one, or in an error that says why?
 func TestMatrix(t *testing.T) {
 	var mu sync.Mutex
 	found := make(map[string]string)
 	t.Run("pairs", func(t *testing.T) {
-		pair := func(name string, top Topology, want bool) {
+		pair := func(name string, top Topology, want string, boot ...string) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				outcome := seek(t, top)
-				if (outcome == direct) != want {
-					t.Errorf("it is %q; a direct path is possible: %v", outcome, want)
+				outcome := seek(t, top, boot...)
+				if outcome != want {
+					t.Errorf("it is %q, and %q is possible", outcome, want)
 				}
 				mu.Lock()
 				defer mu.Unlock()
@@ -80,14 +100,24 @@ func TestMatrix(t *testing.T) {
 				var top Topology
 				top.Put("a", a)
 				top.Put("b", b)
-				pair(pairName(a, b), top, reach(a, b))
+				want := nothing
+				if reach(a, b) {
+					want = direct
+				}
+				pair(pairName(a, b), top, want)
 			}
 		}
 		for _, n := range neighbours {
-			pair(n.name, n.top, n.direct)
+			pair(n.name, n.top, n.outcome)
+		}
+		for _, p := range turned {
+			var top Topology
+			top.Put("a", p.a)
+			top.Put("b", p.b)
+			pair(p.name(), top, p.outcome, "--turn")
 		}
 	})
-	if t.Failed() || len(found) < len(Places)*len(Places)+len(neighbours) { // -run may have left out some
+	if t.Failed() || len(found) < len(Places)*len(Places)+len(neighbours)+len(turned) { // -run may have left out some
 		return
 	}
 	compare(t, tables(found))
@@ -109,12 +139,12 @@ func reach(a, b Place) bool {
 func pairName(a, b Place) string { return fmt.Sprintf("%s to %s", a, b) }
 
 // seek has host a look for b by way of a node that both know.
-func seek(t *testing.T, top Topology) (outcome string) {
+func seek(t *testing.T, top Topology, args ...string) (outcome string) {
 	t.Helper()
 	top.Hosts = append(top.Hosts, Host{Name: "boot"})
 	l := New(t, top)
 	boot := "tcp://" + l.Addr("boot").String() + ":8000"
-	l.Node("boot", "--listen", boot).ID()
+	l.Node("boot", append(args, "--listen", boot)...).ID()
 	b := l.Node("b", "--bootstrap", boot)
 	b.Wait("its bootstrap node", patience, func(e Event) bool { return e.Event == "peer" })
 	a := l.Node("a", "--bootstrap", boot, "--target", "2")
@@ -129,10 +159,12 @@ func seek(t *testing.T, top Topology) (outcome string) {
 		}
 		t.Log(e.Error)
 		return nothing
-	case e.Path == "webrtc" && !strings.Contains(e.Local+e.Remote, "relay "):
+	// The other's relay address may have shown before it was named; its type is another then.
+	case e.Path == "webrtc" && !strings.Contains(e.Local+e.Remote, "relay ") && !strings.Contains(e.Remote, " "+l.Addr("boot").String()+":"):
 		t.Log(e.Local, e.Remote)
 		return direct
 	}
+	t.Log(e)
 	return relayed
 }
 
@@ -154,6 +186,10 @@ func tables(found map[string]string) string {
 	b.WriteString("\n| two peers | |\n|---|---|\n")
 	for _, n := range neighbours {
 		fmt.Fprintf(&b, "| %s | %s |\n", n.name, found[n.name])
+	}
+	b.WriteString("\n| when the third runs `pxp node --turn` | |\n|---|---|\n")
+	for _, p := range turned {
+		fmt.Fprintf(&b, "| %s | %s |\n", pairName(p.a, p.b), found[p.name()])
 	}
 	return b.String()
 }
