@@ -135,7 +135,7 @@ func TestSTUNOfPeers(t *testing.T) {
 		{"IPv6", [][2]string{{"[2001:db8::1]:1", "stun:1"}}, []string{"stun:[2001:db8::1]:1"}, 1},
 		{"mapped IPv4", [][2]string{{"[::ffff:192.0.2.1]:1", "stun:65535"}}, []string{"stun:192.0.2.1:65535"}, 1},
 		{"not a port", [][2]string{{"192.0.2.1:1", "stun:0"}, {"192.0.2.2:1", "stun:65536"}, {"192.0.2.3:1", "stun:"}, {"192.0.2.4:1", "stun:-1"}, {"192.0.2.5:1", "stun:192.0.2.9:1"}, {"192.0.2.6:1", "stun:1?x=y"}}, nil, 0},
-		{"three, one address twice", [][2]string{{"192.0.2.1:1", "stun:1"}, {"192.0.2.1:2", "stun:2"}, {"192.0.2.3:1", "stun:3"}}, []string{"stun:192.0.2.1:1"}, 2},
+		{"four, one address twice", [][2]string{{"192.0.2.1:1", "stun:1"}, {"192.0.2.1:2", "stun:2"}, {"192.0.2.3:1", "stun:3"}, {"192.0.2.4:1", "stun:4"}}, []string{"stun:192.0.2.1:1"}, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			web := newServers(t)
