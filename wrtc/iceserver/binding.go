@@ -49,6 +49,23 @@ func isRequest(p []byte) bool {
 // asks says whether a packet can be a request of STUN or TURN: something that is answered. (What is relayed comes in indications and in ChannelData.)
 func asks(p []byte) bool { return len(p) >= 2 && p[0] < 0x40 && binary.BigEndian.Uint16(p)&0x0110 == 0 }
 
+// forTURN says whether a packet may be one of TURN that is answered only if asks counts it. pion/turn answers more: it does not look at the first two bits of a
+// message, does not mind what stands behind it, and says of an indication, too, which attributes it does not know.
+func forTURN(p []byte) bool {
+	switch {
+	case len(p) < 4 || p[0] >= 0x80:
+		return false
+	case p[0] >= 0x40: // ChannelData
+		return int(binary.BigEndian.Uint16(p[2:])) <= len(p)-4
+	case len(p) < headerSize || int(binary.BigEndian.Uint16(p[2:])) != len(p)-headerSize:
+		return false
+	case asks(p):
+		return true
+	}
+	unknown, ok := notUnderstood(p[headerSize:])
+	return ok && len(unknown) == 0
+}
+
 // answer appends to dst what a Binding request from an address is answered with; nothing when its attributes are broken.
 func answer(dst, request []byte, from netip.AddrPort) []byte {
 	unknown, ok := notUnderstood(request[headerSize:])

@@ -199,7 +199,7 @@ func (s *Server) next(buf []byte) (int, net.Addr, error) {
 			if _, err := s.conn.WriteTo(s.out, addr); err != nil {
 				s.log.Debug("stun: answering", "err", err)
 			}
-		case s.relays || !asks(packet):
+		case s.relays && forTURN(packet):
 			return n, addr, nil
 		}
 	}
