@@ -58,8 +58,8 @@ router's (forward the port); --stun off turns it off.
 
 With --turn the node also relays packets between its peers and others (TURN, at
 the same port, and UDP ports that the system picks), where no direct way is found:
-this costs it their traffic, at most 1 MiB/s for each peer. Peers get credentials
-by themselves. --turn=IP says the public address when it is the router's.
+this costs it their traffic, at most 1 MiB/s for each peer and 16 MiB/s for all.
+Peers get credentials by themselves. --turn=IP says the public address when it is the router's.
 
 A peer comes with a data stream. What arrives on it is read and thrown away, so
 that nobody waits for this node; with --echo it is sent back, and the stream's end is

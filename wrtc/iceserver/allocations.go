@@ -5,7 +5,6 @@ package iceserver
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/netip"
 	"sync"
@@ -19,29 +18,27 @@ type allocations struct {
 	cfg    TURN
 	listen func(network string) (net.PacketConn, error)
 	own    map[netip.Addr]bool // addresses of this machine; immutable
+	nets   []netip.Prefix      // and its networks; immutable
 	closed sync.WaitGroup      // of sockets
 
 	mu    sync.Mutex
 	peers map[string]*account
 	ports map[uint16]bool // of our sockets
-}
-
-// account is what one peer uses. It stays, when the last of its allocations has ended, until its bytes have come back: who comes again finds what he left.
-type account struct {
-	allocations int
-	bytes       bucket // guarded by allocations.mu
+	bytes bucket          // of all
 }
 
 func newAllocations(cfg TURN) *allocations {
 	a := &allocations{
 		cfg: cfg, peers: make(map[string]*account), ports: make(map[uint16]bool),
-		own: map[netip.Addr]bool{cfg.Address: true},
+		own: map[netip.Addr]bool{cfg.Address: true}, bytes: newBucket(cfg.TotalBytesPerSecond, cfg.TotalBytesPerSecond),
 	}
 	addrs, _ := net.InterfaceAddrs() // what cannot be listed is taken for somebody else's
 	for _, addr := range addrs {
 		if n, ok := addr.(*net.IPNet); ok {
 			if ip, ok := netip.AddrFromSlice(n.IP); ok {
 				a.own[ip.Unmap()] = true
+				bits, _ := n.Mask.Size()
+				a.nets = append(a.nets, netip.PrefixFrom(ip.Unmap(), bits))
 			}
 		}
 	}
@@ -97,30 +94,6 @@ func (a *allocations) AllocatePacketConn(c turn.AllocateListenerConfig) (net.Pac
 	return s, net.UDPAddrFromAddrPort(netip.AddrPortFrom(a.cfg.Address, s.port)), nil
 }
 
-// take counts an allocation.
-func (a *allocations) take(peer string) (*account, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	now, all := time.Now(), 0
-	maps.DeleteFunc(a.peers, func(_ string, other *account) bool {
-		all += other.allocations
-		return other.allocations == 0 && other.bytes.full(now)
-	})
-	if all >= a.cfg.Allocations {
-		return nil, errQuota
-	}
-	who := a.peers[peer]
-	if who == nil {
-		who = &account{bytes: newBucket(a.cfg.BytesPerSecond, a.cfg.BytesPerSecond)}
-		a.peers[peer] = who
-	}
-	if who.allocations >= a.cfg.AllocationsPerPeer {
-		return nil, errQuota
-	}
-	who.allocations++
-	return who, nil
-}
-
 // socket is where packets of one allocation leave and arrive.
 type socket struct {
 	net.PacketConn
@@ -133,7 +106,7 @@ type socket struct {
 
 // WriteTo relays to a peer. What is above the rate, and what is not permitted, is dropped as a network would.
 func (s *socket) WriteTo(p []byte, to net.Addr) (int, error) {
-	if !s.of.admits(s.who, len(p), addrPort(to)) {
+	if !s.of.admits(s.who, len(p), addrPort(to), false) {
 		return len(p), nil
 	}
 	return s.PacketConn.WriteTo(p, to)
@@ -146,21 +119,10 @@ func (s *socket) ReadFrom(p []byte) (int, net.Addr, error) {
 		if err != nil {
 			return n, from, fmt.Errorf("iceserver: %w", err)
 		}
-		if s.of.admits(s.who, n, addrPort(from)) {
+		if s.of.admits(s.who, n, addrPort(from), true) {
 			return n, from, nil
 		}
 	}
-}
-
-// admits counts a packet. The permission that pion has asked for was for an address; at one of this machine's it holds for what is relayed, too, and nothing else:
-// services that listen there for the machine's own network are not for peers.
-func (a *allocations) admits(who *account, size int, other netip.AddrPort) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if !a.cfg.permits(other.Addr().AsSlice()) || !a.cfg.Loopback && a.own[other.Addr()] && !a.ports[other.Port()] {
-		return false
-	}
-	return who.bytes.take(size, time.Now())
 }
 
 // Close ends the allocation. It has no error, with which pion would leave others open.

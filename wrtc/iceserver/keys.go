@@ -67,5 +67,6 @@ func (r *relay) authenticate(ra *turn.RequestAttributes) (peer string, key []byt
 	if !ok || ra.Method == stun.MethodAllocate && !time.Now().Before(expires) {
 		return "", nil, false
 	}
+	r.asking = peer
 	return peer, turn.GenerateAuthKey(ra.Username, ra.Realm, r.keys.password(ra.Username)), true
 }

@@ -25,8 +25,11 @@ type TURN struct {
 	AllocationsPerPeer int
 	// Allocations is the same for all peers together. Default 128.
 	Allocations int
-	// BytesPerSecond is what is relayed for a peer, in both directions together, and for its first second at once; packets above that are dropped. Default 1 MiB.
+	// BytesPerSecond is what is relayed for a peer, in both directions together, and for its first second at once; packets above that are dropped. Each packet counts 48
+	// bytes for its headers. Default 1 MiB.
 	BytesPerSecond int
+	// TotalBytesPerSecond is the same for all peers together: identities cost nothing, and credentials outlive a session. Default 16 MiB.
+	TotalBytesPerSecond int
 	// CredentialTime is how long credentials are good for new allocations. Default 1 h.
 	CredentialTime time.Duration
 	// AllocationTime is how long an allocation lives at most, however often it is refreshed. Default 12 h.
@@ -37,6 +40,7 @@ const (
 	defaultAllocationsPerPeer = 8
 	defaultAllocations        = 128
 	defaultBytesPerSecond     = 1 << 20
+	defaultTotalBytes         = 16 << 20
 	defaultCredentialTime     = time.Hour
 	defaultAllocationTime     = 12 * time.Hour
 	realm                     = "pxp"
@@ -50,7 +54,7 @@ func (c *TURN) withDefaults(listening netip.Addr) (TURN, error) {
 		def  int
 	}{
 		{"AllocationsPerPeer", &d.AllocationsPerPeer, defaultAllocationsPerPeer}, {"Allocations", &d.Allocations, defaultAllocations},
-		{"BytesPerSecond", &d.BytesPerSecond, defaultBytesPerSecond},
+		{"BytesPerSecond", &d.BytesPerSecond, defaultBytesPerSecond}, {"TotalBytesPerSecond", &d.TotalBytesPerSecond, defaultTotalBytes},
 	} {
 		if *f.v == 0 {
 			*f.v = f.def
@@ -89,6 +93,7 @@ type relay struct {
 	cfg    TURN
 	keys   *keys
 	allocs *allocations
+	asking string // the peer whose request is under way; of pion's goroutine
 }
 
 func newRelay(cfg TURN, front *front) (*relay, error) {
@@ -109,7 +114,7 @@ func newRelay(cfg TURN, front *front) (*relay, error) {
 		PacketConnConfigs: []turn.PacketConnConfig{{
 			PacketConn:            front,
 			RelayAddressGenerator: r.allocs,
-			PermissionHandler:     func(_ net.Addr, ip net.IP) bool { return r.cfg.permits(ip) },
+			PermissionHandler:     r.permit,
 		}},
 		StrictAddressFamily: cfg.Address.Is4(),
 	})
@@ -117,6 +122,12 @@ func newRelay(cfg TURN, front *front) (*relay, error) {
 		return nil, fmt.Errorf("iceserver: %w", err)
 	}
 	return r, nil
+}
+
+// permit is pion/turn's question whether a client may exchange packets with an address: asked by the goroutine that has authenticated the client's request.
+func (r *relay) permit(_ net.Addr, ip net.IP) bool {
+	to, ok := netip.AddrFromSlice(ip)
+	return ok && r.allocs.permit(r.asking, to.Unmap())
 }
 
 // permits says whether packets are relayed to and from an address.

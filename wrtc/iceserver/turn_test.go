@@ -127,7 +127,7 @@ func TestRelayCredentials(t *testing.T) {
 		defer conn.Close()
 	}
 	// What was allocated in time may be refreshed.
-	if peer, _, ok := s.relay.authenticate(&turn.RequestAttributes{Username: past, Realm: realm, Method: stun.MethodRefresh}); !ok || peer != me.String() {
+	if peer, _, ok := (&relay{keys: s.relay.keys}).authenticate(&turn.RequestAttributes{Username: past, Realm: realm, Method: stun.MethodRefresh}); !ok || peer != me.String() {
 		t.Errorf("refreshing after expiry: %q, %v", peer, ok)
 	}
 	if u, p, _ := listen(t, nil).Credentials(me); u+p != "" {
@@ -223,7 +223,7 @@ func TestRelayPermissions(t *testing.T) {
 
 // Packets go within the rate, to permitted addresses, and at this machine only to what is relayed.
 func TestRelayAdmits(t *testing.T) {
-	cfg, err := (&TURN{Address: netip.MustParseAddr("203.0.113.7"), BytesPerSecond: 1000}).withDefaults(netip.Addr{})
+	cfg, err := (&TURN{Address: netip.MustParseAddr("203.0.113.7"), BytesPerSecond: 1000 + packetCost}).withDefaults(netip.Addr{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,12 +236,12 @@ func TestRelayAdmits(t *testing.T) {
 	for text, want := range map[string]bool{
 		"198.51.100.1:53": true, "203.0.113.7:5000": true, "203.0.113.7:53": false, "127.0.0.1:5000": false, "10.0.0.1:5000": false,
 	} {
-		if got := a.admits(who, 1, netip.MustParseAddrPort(text)); got != want {
+		if got := a.admits(who, 1, netip.MustParseAddrPort(text), false); got != want {
 			t.Errorf("%s: %v", text, got)
 		}
 	}
 	far := netip.MustParseAddrPort("198.51.100.1:53")
-	if a.admits(who, 1001, far) || !a.admits(who, 900, far) || a.admits(who, 900, far) {
+	if a.admits(who, 1001, far, false) || !a.admits(who, 700, far, false) || a.admits(who, 900, far, false) {
 		t.Error("the rate does not hold")
 	}
 	who.allocations--
