@@ -95,9 +95,9 @@ func (s *session) attach() {
 				st.acked = true
 				s.sendControl(st, header{kind: frameWindow, flags: flagACK, id: st.id}, false)
 			}
-			if s.first() != nil { // its name was there already
-				s.arrivals.wake()
-			}
+		}
+		if s.first() != nil { // the names were there already; or this one was reset and kept others waiting
+			s.arrivals.wake()
 		}
 		s.attaching = s.handed > 0
 		more := s.attaching
