@@ -133,13 +133,16 @@ func (ex *Exchange) judge(s *session, old *Peer) error {
 		}
 		return nil
 	}
-	if old == nil {
+	// A peer has its place, but of one kind: it may not become one of those who
+	// dialed us, whom another has introduced or who come from another address, and
+	// leave what it had to its friends.
+	if old == nil || old.s.dialer || old.s.path.Via != s.path.Via {
 		if err := ex.takesIn(s.remote, s.path.Via); err != nil {
 			return err
 		}
-		if ex.fromAddress(s.from) >= ex.limits.PeersPerAddress {
-			return &LimitError{Limit: "PeersPerAddress", Max: int64(ex.limits.PeersPerAddress)}
-		}
+	}
+	if (old == nil || old.s.from != s.from) && ex.fromAddress(s.from) >= ex.limits.PeersPerAddress {
+		return &LimitError{Limit: "PeersPerAddress", Max: int64(ex.limits.PeersPerAddress)}
 	}
 	if old != nil && !ex.better(s, old.s) {
 		return &ConnectedError{Peer: s.remote}
