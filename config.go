@@ -55,7 +55,8 @@ type Config struct {
 	// TURN, if not nil, makes credentials for one peer at the TURN server that
 	// answers at STUNPort, too (iceserver.Server.Credentials), and says how long
 	// they are good, from a second to a day. Each peer of version 2 is sent its own
-	// when it joins, and new ones at half of that time. It must not block.
+	// when it joins, and new ones at half of that time; one for whom the username is
+	// empty gets none. It must not block.
 	TURN func(peer identity.ID) (username, password string, life time.Duration)
 
 	// Limits bounds what peers may cost us.

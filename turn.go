@@ -26,17 +26,27 @@ func (ex *Exchange) giveTURN(s *session) {
 		return
 	}
 	username, password, life := ex.turn(s.remote)
-	seconds := min(max(int64(life/time.Second), 1), pxp.MaxTurnSeconds)
+	if username == "" || life < time.Second {
+		return
+	}
+	seconds := min(life, maxTURNLife) / time.Second
 	err := s.control.send(pxp.Turn{Port: ex.stunPort, Username: username, Password: password, Seconds: uint32(seconds)})
 	if err != nil {
 		ex.log.Debug("giving a peer access to TURN", "peer", s.remote, "err", err)
 	}
 }
 
+// maxTURNLife is how long peers are told that credentials are good, at most.
+const maxTURNLife = pxp.MaxTurnSeconds * time.Second
+
 // renewTURN gives all peers new credentials before the old ones expire.
 func (ex *Exchange) renewTURN() {
 	_, _, life := ex.turn(ex.id) // only for how long
-	for ex.sleep(max(life/2, time.Second)) {
+	if life < time.Second {
+		ex.log.Warn("Config.TURN gives no credentials: does its server serve TURN?")
+		return
+	}
+	for ex.sleep(max(min(life, maxTURNLife)/2, time.Second)) {
 		for p := range ex.Peers() {
 			ex.giveTURN(p.s)
 		}

@@ -70,6 +70,57 @@ func TestGivesTURN(t *testing.T) {
 	})
 }
 
+// Credentials that are none are not sent, and those that are good for long are renewed before peers think that they have expired.
+func TestTURNLife(t *testing.T) {
+	for _, life := range []time.Duration{0, 48 * time.Hour} {
+		bubble.Run(t, func(t *testing.T) {
+			var mu sync.Mutex
+			var issued []time.Time
+			ex, err := exchange.New("test", &exchange.Config{STUNPort: 3478, TURN: func(identity.ID) (string, string, time.Duration) {
+				mu.Lock()
+				defer mu.Unlock()
+				issued = append(issued, time.Now())
+				if life == 0 {
+					return "", "", 0
+				}
+				return "u", "p", life
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ex.Close()
+			near, far := memnet.Pipe()
+			go func() { // ends with the session
+				if c, err := ex.Accept(context.Background(), far); err == nil {
+					ex.Deliver(c)
+				}
+			}()
+			r := rawDial(t, near, newKey(t))
+			r.join()
+			if life == 0 {
+				time.Sleep(20 * time.Second)
+				synctest.Wait()
+				if mu.Lock(); len(issued) > 2 {
+					t.Errorf("asked %d times for credentials that there are not", len(issued))
+				}
+				mu.Unlock()
+			} else {
+				began := time.Now()
+				first := expect[pxp.Turn](r)
+				expect[pxp.Turn](r)
+				if first.Seconds != pxp.MaxTurnSeconds || time.Since(began) > maxTURNLife/2+time.Minute {
+					t.Errorf("given for %d s, renewed after %v", first.Seconds, time.Since(began))
+				}
+			}
+			r.mux.Close()
+			ex.Close()
+			synctest.Wait()
+		})
+	}
+}
+
+const maxTURNLife = pxp.MaxTurnSeconds * time.Second
+
 // A peer's TURN server is used at the address of its carrier, while its credentials are good.
 func TestTURNOfPeers(t *testing.T) {
 	web := newServers(t)
