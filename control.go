@@ -143,19 +143,23 @@ func (c *control) sendBuilt(build func() pxp.Message) error {
 	return c.write(build(), c.limits.RequestTime)
 }
 
-// sendBye says why the session ends, if the stream is free and moves. Nothing
-// may be sent after it.
+// sendBye says why the session ends, if the stream moves. Nothing may be sent
+// after it.
 func (c *control) sendBye(code pxp.Code, reason string) {
-	if !c.tryAcquire() {
+	// It often falls on the instant of a ping: KeepAlive and UpgradeTime are equal by default.
+	ctx, cancel := context.WithTimeout(context.Background(), byeTime)
+	defer cancel()
+	if c.acquire(ctx) != nil {
 		return
 	}
 	defer c.release()
+	within, _ := ctx.Deadline()
 	// The session ends whether or not this arrives.
-	_ = c.write(pxp.Bye{Code: code, Reason: pxp.FitReason(reason)}, byeTime)
+	_ = c.write(pxp.Bye{Code: code, Reason: pxp.FitReason(reason)}, time.Until(within))
 	c.over = true
 }
 
-// byeTime bounds the writing of a bye.
+// byeTime bounds the writing of a bye, and the wait for the message before it.
 const byeTime = time.Second
 
 // answer answers a request; err nil means OK.

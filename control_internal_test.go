@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/peer-exchange/exchange/identity"
+	"github.com/peer-exchange/exchange/internal/bubble"
+	"github.com/peer-exchange/exchange/pxp"
 )
 
 // sink is a stream that takes everything.
@@ -50,4 +53,35 @@ func TestKeepaliveWhileWriting(t *testing.T) {
 	if ping() != 0 {
 		t.Error("a second ping while the first has no answer")
 	}
+}
+
+// A bye waits for the message that is being written, though not for ever.
+func TestByeWhileWriting(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		l := DefaultLimits()
+		for _, moves := range []bool{true, false} {
+			out := new(sink)
+			c := newControl(out, &wire2{}, identity.ID{1}, &l, time.Now)
+			if !c.tryAcquire() {
+				t.Fatal("the writer of a new control stream is busy")
+			}
+			began := time.Now()
+			said := make(chan struct{})
+			go func() { // ends within byeTime
+				defer close(said)
+				c.sendBye(pxp.CodeTimeout, "")
+			}()
+			synctest.Wait()
+			if out.Len() != 0 {
+				t.Errorf("%d bytes were written between somebody else's", out.Len())
+			}
+			if moves {
+				c.release()
+			}
+			<-said
+			if took := time.Since(began); (out.Len() > 0) != moves || moves && took != 0 || took > byeTime {
+				t.Errorf("the stream moves: %v; after %v there are %d bytes of a bye", moves, took, out.Len())
+			}
+		}
+	})
 }
