@@ -261,6 +261,7 @@ func TestFurtherChannels(t *testing.T) {
 				if !open() {
 					return
 				}
+				check(t, victim.SetReadDeadline(time.Now().Add(time.Minute)))
 				go func() { _, _ = other.Write([]byte("still here")) }()
 				buf := make([]byte, 10)
 				if _, err := io.ReadFull(victim, buf); err != nil || string(buf) != "still here" {
@@ -272,6 +273,7 @@ func TestFurtherChannels(t *testing.T) {
 				_, err := victim.Write(buf)
 				check(t, err)
 				open()
+				check(t, victim.SetReadDeadline(time.Now().Add(time.Minute))) // in case too many are not too many
 				if _, err := victim.Read(buf); !errors.Is(err, ErrFailed) || !strings.Contains(err.Error(), "more than 8 channels") {
 					t.Errorf("read: %v", err)
 				}
