@@ -53,7 +53,7 @@ func inNATs(t *testing.T, natA, natB vnet.NATType, cfg *Config, f func(t *testin
 			*w = newWebRTC(t, cfg)
 			(*w).host = hostWith(address + "/24")
 			(*w).hook = func(se *webrtc.SettingEngine) {
-				se.SetNet(host)
+				se.SetNet(&wideNet{Net: host, relays: new(relaySockets)})
 				se.DisableCloseByDTLS(true) // see newLab
 				se.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 			}

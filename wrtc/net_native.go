@@ -3,17 +3,17 @@
 package wrtc
 
 import (
+	"encoding/binary"
 	"net"
 	"sync"
 	"sync/atomic"
 
 	"github.com/pion/transport/v4"
-	"github.com/pion/transport/v4/stdnet"
 )
 
 // wideNet is the system's network with large UDP buffers in the kernel.
 type wideNet struct {
-	*stdnet.Net
+	transport.Net
 	relays *relaySockets
 }
 
@@ -52,15 +52,51 @@ type relaySockets struct {
 	mu  sync.Mutex
 	all []*relaySocket
 	off bool
+
+	opened atomic.Bool // the connection is there
 }
 
 type relaySocket struct {
 	net.PacketConn
+	of       *relaySockets
 	answered atomic.Bool
+	mute     atomic.Bool // closed by WriteTo
+
+	mu    sync.Mutex
+	asked map[[12]byte]int // how often each transaction that is not answered was sent
+}
+
+// maxAsked is how often a server is asked for one permission before the connection is there: the fourth time is 1.4 s after the first.
+const maxAsked = 4
+
+// WriteTo fails, and so does all that follows, when the server does not answer to a request for a permission. pion's ICE stands still while it waits for that: a peer whose
+// server answers to nothing but Allocate would stop checks between all addresses, those that need no server too.
+func (s *relaySocket) WriteTo(p []byte, to net.Addr) (int, error) {
+	if id, ok := transaction(p, 0x0008); ok && !s.of.opened.Load() {
+		s.mu.Lock()
+		s.asked[id]++
+		n := s.asked[id]
+		s.mu.Unlock()
+		if n >= maxAsked && s.mute.CompareAndSwap(false, true) {
+			_ = s.Close()
+		}
+	}
+	if s.mute.Load() {
+		return 0, net.ErrClosed
+	}
+	return s.PacketConn.WriteTo(p, to)
+}
+
+// transaction is the ID of a STUN message of a type.
+func transaction(p []byte, typ uint16) (id [12]byte, ok bool) {
+	if len(p) < 20 || binary.BigEndian.Uint16(p) != typ {
+		return id, false
+	}
+	return [12]byte(p[8:20]), true
 }
 
 func (r *relaySockets) add(c net.PacketConn) net.PacketConn {
-	s := &relaySocket{PacketConn: c}
+	s := &relaySocket{PacketConn: c, of: r, asked: make(map[[12]byte]int)}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all = append(r.all, s)
@@ -72,8 +108,16 @@ func (r *relaySockets) add(c net.PacketConn) net.PacketConn {
 
 func (s *relaySocket) ReadFrom(p []byte) (int, net.Addr, error) {
 	n, from, err := s.PacketConn.ReadFrom(p)
-	if err == nil {
-		s.answered.Store(true)
+	if err != nil {
+		return n, from, err
+	}
+	s.answered.Store(true)
+	for _, typ := range []uint16{0x0108, 0x0118} { // granted, refused
+		if id, ok := transaction(p[:n], typ); ok {
+			s.mu.Lock()
+			delete(s.asked, id)
+			s.mu.Unlock()
+		}
 	}
 	return n, from, err
 }

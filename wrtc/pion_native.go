@@ -185,6 +185,7 @@ func (l *pionLink) use(dc *webrtc.DataChannel, await bool) {
 }
 
 func (l *pionLink) start() {
+	l.relays.opened.Store(true)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.readDone != nil || l.down {
