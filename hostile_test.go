@@ -397,28 +397,39 @@ func TestDeadPeer(t *testing.T) {
 	})
 }
 
-// A message of 16 KiB counts as 17 requests.
+// A message of 16 KiB counts as 17 requests, or as many as may come at once if that is less.
 func TestRequestSize(t *testing.T) {
-	unharmed(t, func(t *testing.T, _ *world, victim *node) {
+	const times = 42
+	answered := func(t *testing.T, victim *node) time.Duration {
 		r := rawJoin(t, victim)
 		b := bytes.Repeat([]byte{0}, 2+pxp.MaxMessage)
 		copy(b, []byte{pxp.MaxMessage >> 8, pxp.MaxMessage & 255, 0x93, 99, 41, 0xc5, (pxp.MaxMessage - 6) >> 8, (pxp.MaxMessage - 6) & 255})
 		go func() { // ends with the session
-			for range 42 {
+			for range times {
 				if _, err := r.control.Write(b); err != nil {
 					return
 				}
 			}
 		}()
 		began := time.Now()
-		for range 42 {
+		for range times {
 			if res := expect[pxp.Res](r); res.Code != pxp.CodeUnsupported {
 				t.Fatalf("%+v", res)
 			}
 		}
+		return time.Since(began)
+	}
+	unharmed(t, func(t *testing.T, _ *world, victim *node) {
 		// 714 requests: burst 50, less those that joining took, then 20 a second.
-		if took := time.Since(began); took < 33*time.Second || took > 34*time.Second {
-			t.Errorf("42 requests of 16 KiB were answered in %v, want 33 s", took)
+		if took := answered(t, victim); took < 33*time.Second || took > 34*time.Second {
+			t.Errorf("%d requests of 16 KiB were answered in %v, want 33 s", times, took)
+		}
+	})
+	bubble.Run(t, func(t *testing.T) {
+		victim := newWorld(t).node(withLimits(exchange.Limits{RequestBurst: 5}))
+		// 210 requests, and 5 at once.
+		if took := answered(t, victim); took < 10*time.Second || took > 11*time.Second {
+			t.Errorf("%d requests of 16 KiB were answered in %v, want 10 s", times, took)
 		}
 	})
 }
