@@ -92,6 +92,9 @@ func (o *nodeOptions) turnConfig(address string) (*iceserver.TURN, error) {
 	}
 	if o.turn != turnAuto {
 		config.Address, _ = netip.ParseAddr(o.turn) // checked before
+		if a := config.Address.Unmap(); !wrtc.IsPublic(a) && !(config.Loopback && a.IsLoopback()) {
+			return nil, failed(fmt.Errorf("--turn=%v is not a public address", a), "it is where peers reach this machine: its router's, if that forwards to it")
+		}
 		return config, nil
 	}
 	host, _, _ := net.SplitHostPort(address)

@@ -110,6 +110,7 @@ func TestTURNFlag(t *testing.T) {
 		{"tcp://203.0.113.7:1", "auto", "203.0.113.7:1", "203.0.113.7", ""},
 		{"tcp://10.0.0.7:1", "auto", "10.0.0.7:1", "", "no public address"},
 		{"tcp://10.0.0.7:1", "203.0.113.7", "10.0.0.7:1", "203.0.113.7", ""},
+		{"tcp://10.0.0.7:1", "10.0.0.7", "10.0.0.7:1", "", "--turn=10.0.0.7 is not a public address"},
 	} {
 		o := nodeOptions{listen: []string{tt.listen}, turn: tt.turn}
 		config, err := o.turnConfig(tt.address)
