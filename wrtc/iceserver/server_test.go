@@ -84,20 +84,20 @@ func TestServerRate(t *testing.T) {
 	s := listen(t, &Config{PerSource: 1})
 	c := dial(t, s)
 	last := stun.MustBuild(stun.BindingRequest, stun.TransactionID)
+	began := time.Now() // a second after it may have one more
 	for range burstOfSource {
 		got := ask(t, c, last.Raw)
 		if !bytes.Equal(got[8:20], last.TransactionID[:]) {
 			t.Fatalf("answer %x", got)
 		}
 	}
-	began := time.Now()
 	if _, err := c.Write(last.Raw); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Read(make([]byte, 100)); err == nil && time.Since(began) < time.Second/2 {
+	if _, err := c.Read(make([]byte, 100)); err == nil && time.Since(began) < time.Second {
 		t.Error("answered beyond the rate")
 	}
 }
