@@ -157,8 +157,9 @@ func (p *player) answering(ctx context.Context, refusal pxp.Res, who func(r *pee
 			}
 			return r.say(res)
 		case pxp.Relay:
-			refusal.ID = m.ID
-			return r.say(refusal)
+			res := refusal // each lane's own
+			res.ID = m.ID
+			return r.say(res)
 		case pxp.Ping:
 			return r.say(pxp.Res{ID: m.ID})
 		}
@@ -169,23 +170,10 @@ func (p *player) answering(ctx context.Context, refusal pxp.Res, who func(r *pee
 // crowd has peers that answer each request: a query with eight who do not exist, a relay request with a yes, and then
 // nothing comes.
 func crowd(ctx context.Context, p *player) {
-	p.asPeers(ctx, func(r *peer) error {
-		m, err := r.receive(ctx)
-		if err != nil {
-			return err
+	p.answering(ctx, pxp.Res{}, func(*peer) (named []identity.ID) {
+		for range pxp.MaxCandidates {
+			named = append(named, anybody())
 		}
-		switch m := m.(type) {
-		case pxp.GetPeers:
-			res := pxp.Res{ID: m.ID}
-			for range pxp.MaxCandidates {
-				res.Candidates = append(res.Candidates, pxp.Candidate{Peer: anybody(), Token: anyToken()})
-			}
-			return r.say(res)
-		case pxp.Relay:
-			return r.say(pxp.Res{ID: m.ID})
-		case pxp.Ping:
-			return r.say(pxp.Res{ID: m.ID})
-		}
-		return nil
+		return named
 	})
 }
