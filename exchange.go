@@ -271,13 +271,13 @@ func (ex *Exchange) Accept(ctx context.Context, socket net.Conn) (*Conn, error) 
 		return nil, ErrClosed
 	}
 	defer ex.wg.Done()
-	release, err := ex.gate.enter(socket.RemoteAddr())
+	ctx, leave, err := ex.gate.enter(ctx, socket.RemoteAddr())
 	if err != nil {
 		socket.Close()
 		ex.count(func(c *counts) { c.turnedAway++ })
 		return nil, err
 	}
-	defer release()
+	defer leave()
 	ctx, cancel := ex.bound(ctx, "accepting a connection", ex.limits.HandshakeTime)
 	defer cancel()
 	began := time.Now()

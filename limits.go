@@ -18,7 +18,7 @@ type Limits struct {
 	KeepAlive     time.Duration // a peer of version 2 silent for this long is pinged; 15 s
 	DeadAfter     time.Duration // a peer of version 2 silent for this long is gone; 45 s. Version 1 has no ping: its silence ends nothing
 
-	Unauthenticated           int // connections before hello at once; 128
+	Unauthenticated           int // connections before hello at once; beyond it one of the address that has the most gives way, or none; 128
 	UnauthenticatedPerAddress int // of them from one IPv4 address or IPv6 /64; 8
 	HandshakesPerSecond       int // handshakes begun with those who connect, on average; beyond it they wait for their turn; 100
 	HandshakeBurst            int // and at once, a quarter of it from one address; 200

@@ -198,11 +198,20 @@ func TestUnauthenticatedLimits(t *testing.T) {
 		if turnedAway(dial("[2001:db8::1]:1")) || turnedAway(dial("[2001:db8::2]:1")) {
 			t.Error("another address was turned away")
 		}
-		for i := range 6 {
-			dial(fmt.Sprintf("[2001:db8:0:0:%d::1]:1", i))
+		if turnedAway(dial("192.0.2.7:1")) || turnedAway(dial("192.0.2.7:2")) || turnedAway(silent[0]) {
+			t.Error("twelve are not let in")
 		}
-		if !turnedAway(dial("192.0.2.7:1")) {
-			t.Error("the thirteenth connection in all was let in")
+		if turnedAway(dial("192.0.2.8:1")) {
+			t.Error("the thirteenth in all was turned away, where one address has eight")
+		}
+		if !turnedAway(silent[0]) || turnedAway(silent[1]) {
+			t.Error("not the oldest of those eight made room")
+		}
+		for i := range 8 {
+			dial(fmt.Sprintf("[2001:db8:0:%x::1]:1", i+16))
+		}
+		if !turnedAway(dial("192.0.2.9:1")) {
+			t.Error("one more was let in, where each address has one")
 		}
 		if n := a.Stats().TurnedAway; n < 2 {
 			t.Errorf("TurnedAway is %d", n)

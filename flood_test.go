@@ -1,0 +1,53 @@
+package exchange_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/peer-exchange/exchange/internal/bubble"
+)
+
+// Sixteen addresses hold all the places that strangers have, by silent connections
+// that they make anew: somebody from another address is let in all the same.
+func TestFloodFromSomeAddresses(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		w := newWorld(t)
+		a := w.node()
+		ctx, cancel := context.WithCancel(context.Background())
+		var flood sync.WaitGroup
+		for i := range 16 * 8 {
+			flood.Go(func() { // ended by cancel
+				for ctx.Err() == nil {
+					c, err := a.door.DialFrom(ctx, fmt.Sprintf("[2001:db8:0:%x::1]:1", i/8))
+					if err != nil {
+						return
+					}
+					stop := context.AfterFunc(ctx, func() { c.Close() })
+					_, _ = io.Copy(io.Discard, c)
+					c.Close()
+					stop()
+					time.Sleep(time.Millisecond)
+				}
+			})
+		}
+		time.Sleep(time.Second)
+		for range 20 {
+			b := w.node()
+			socket, err := a.door.DialFrom(ctx, "192.0.2.9:1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := b.Connect(ctx, socket); err != nil {
+				t.Error(err)
+			}
+			b.Close()
+			time.Sleep(500 * time.Millisecond)
+		}
+		cancel()
+		flood.Wait()
+	})
+}
