@@ -8,21 +8,22 @@ import (
 	"testing"
 	"time"
 
+	"github.com/peer-exchange/exchange"
 	"github.com/peer-exchange/exchange/internal/bubble"
 )
 
-// Sixteen addresses hold all the places that strangers have, by silent connections
+// Some addresses hold all the places that strangers have, by silent connections
 // that they make anew: somebody from another address is let in all the same.
 func TestFloodFromSomeAddresses(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		w := newWorld(t)
-		a := w.node()
+		a := w.node(withLimits(exchange.Limits{Unauthenticated: 8, UnauthenticatedPerAddress: 4}))
 		ctx, cancel := context.WithCancel(context.Background())
 		var flood sync.WaitGroup
-		for i := range 16 * 8 {
+		for i := range 8 {
 			flood.Go(func() { // ended by cancel
 				for ctx.Err() == nil {
-					c, err := a.door.DialFrom(ctx, fmt.Sprintf("[2001:db8:0:%x::1]:1", i/8))
+					c, err := a.door.DialFrom(ctx, fmt.Sprintf("[2001:db8:0:%x::1]:1", i/4))
 					if err != nil {
 						return
 					}
@@ -35,7 +36,7 @@ func TestFloodFromSomeAddresses(t *testing.T) {
 			})
 		}
 		time.Sleep(time.Second)
-		for range 20 {
+		for range 5 {
 			b := w.node()
 			socket, err := a.door.DialFrom(ctx, "192.0.2.9:1")
 			if err != nil {
@@ -45,7 +46,7 @@ func TestFloodFromSomeAddresses(t *testing.T) {
 				t.Error(err)
 			}
 			b.Close()
-			time.Sleep(500 * time.Millisecond)
+			time.Sleep(3 * time.Second)
 		}
 		cancel()
 		flood.Wait()
