@@ -506,12 +506,5 @@ func (a *arena) onChannel(h *hostile, version int) *hostile {
 		}
 		c.mux, err = mux.Client(c.carrier, nil)
 	}
-	if err == nil {
-		err = c.run(ctx)
-	}
-	if err != nil {
-		c.close()
-		return nil
-	}
-	return c
+	return c.begun(ctx, err)
 }

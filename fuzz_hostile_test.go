@@ -175,6 +175,11 @@ func (a *arena) begin(i int, carrier net.Conn, version int, dialer, door bool) *
 			h.mux, err = mux.Server(h.inner, nil)
 		}
 	}
+	return h.begun(ctx, err)
+}
+
+// begun says hello, unless err is why h did not get so far; nil when that fails.
+func (h *hostile) begun(ctx context.Context, err error) *hostile {
 	if err == nil {
 		err = h.run(ctx)
 	}

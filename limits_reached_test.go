@@ -1,13 +1,11 @@
 package exchange_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"reflect"
-	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -125,7 +123,8 @@ func (row reached) check(t *testing.T, l exchange.Limits) {
 				break
 			}
 			if time.Since(over) > 5*time.Second {
-				t.Errorf("5 s after there is %+v, before it was %+v\n%s", after, before, stacks())
+				_, stacks := bubble.Goroutines()
+				t.Errorf("5 s after there is %+v, before it was %+v\n%s", after, before, stacks)
 				break
 			}
 		}
@@ -166,24 +165,18 @@ func besiege(t *testing.T, l exchange.Limits) *besieged {
 
 // holds is what a node holds.
 type holds struct {
-	goroutines int // of the bubble, but for those that write to a carrier
+	goroutines int // as bubble.Goroutines counts them
 	stats      exchange.Stats
 }
 
 func (v *besieged) held() holds {
 	synctest.Wait()
 	s := v.Stats()
-	all := stacks()
-	writers := bytes.Count(all, []byte("mux.(*session).write(")) // they wait a second for more, one of each session at most
+	n, _ := bubble.Goroutines()
 	return holds{
-		bytes.Count(all, []byte(", synctest bubble")) - writers,
+		n,
 		exchange.Stats{Peers: s.Peers, Conns: s.Conns, Circuits: s.Circuits, PromisedBytes: s.PromisedBytes},
 	}
-}
-
-func stacks() []byte {
-	text := make([]byte, 4<<20)
-	return text[:runtime.Stack(text, true)]
 }
 
 // address is one that nobody has used.

@@ -90,7 +90,7 @@ func grow(count int) ([]float64, error) {
 			all = time.Since(began)
 			break
 		}
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond) // to look more often would be work of its own
 	}
 	writes, bytes := float64(w.writes.Load()), float64(w.bytes.Load())
 	g := graphOf(members)
@@ -174,7 +174,7 @@ func (m *member) join(w *wires, before []*member) {
 				return
 			}
 		}
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // as an application would, before it tries somebody else
 	}
 }
 

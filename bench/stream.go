@@ -110,7 +110,7 @@ func flows(c contender, l line, size, streams int, warm, took time.Duration) (fl
 	before, cpu, began := arrived.bytes.Load(), cpuTime(), time.Now()
 	arrived.watch()
 	machine := watchPauses()
-	time.Sleep(took)
+	time.Sleep(took) // the time that is measured
 	stall, pause := arrived.longest(), machine.longest()
 	if !waitFor(10*time.Second, func() bool { return arrived.bytes.Load() > before }) {
 		return flowing{}, errors.New("nothing arrived in 10 s")

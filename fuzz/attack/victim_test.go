@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/peer-exchange/exchange"
 	"github.com/peer-exchange/exchange/fuzz/attack"
+	"github.com/peer-exchange/exchange/internal/bubble"
 	"github.com/peer-exchange/exchange/internal/memnet"
 )
 
@@ -195,21 +195,15 @@ func (v *victim) watch() (stop func() most) {
 
 // held is what the victim holds when nobody troubles it.
 type held struct {
-	goroutines int // of the bubble, but for those that write to a carrier
+	goroutines int // as bubble.Goroutines counts them
 	stats      exchange.Stats
 }
 
 func (v *victim) held() held {
 	synctest.Wait()
 	s := v.Stats()
-	all := stacks()
-	writers := bytes.Count(all, []byte("mux.(*session).write(")) // they wait a second for more, one of each session at most
-	return held{bytes.Count(all, []byte(", synctest bubble")) - writers, exchange.Stats{Peers: s.Peers, Conns: s.Conns, Circuits: s.Circuits, PromisedBytes: s.PromisedBytes}}
-}
-
-func stacks() []byte {
-	text := make([]byte, 4<<20)
-	return text[:runtime.Stack(text, true)]
+	n, _ := bubble.Goroutines()
+	return held{n, exchange.Stats{Peers: s.Peers, Conns: s.Conns, Circuits: s.Circuits, PromisedBytes: s.PromisedBytes}}
 }
 
 // attacked runs an attack for a time and checks what holds for every one: the honest peer notices nothing, and within
@@ -246,7 +240,8 @@ func (v *victim) attacked(a attack.Attack, rate int, lasts time.Duration) (attac
 	if after != before {
 		v.t.Errorf("5 s after the attack there is %+v, before it was %+v", after, before)
 		if after.goroutines > before.goroutines {
-			v.t.Logf("%s", stacks())
+			_, stacks := bubble.Goroutines()
+			v.t.Logf("%s", stacks)
 		}
 	}
 	if v.Peer(v.target().Victim) != peer {

@@ -7,6 +7,7 @@
 package bubble
 
 import (
+	"bytes"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -31,4 +32,12 @@ func Run(t *testing.T, f func(t *testing.T)) {
 	empty()
 	defer empty()
 	synctest.Test(t, f)
+}
+
+// Goroutines counts the goroutines in bubbles, and returns the stacks of all. It leaves out those that write for a session
+// of package mux: there is one of each at most, and it waits a second for more before it ends.
+func Goroutines() (n int, stacks []byte) {
+	stacks = make([]byte, 4<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	return bytes.Count(stacks, []byte(", synctest bubble")) - bytes.Count(stacks, []byte("mux.(*session).write(")), stacks
 }
